@@ -1,0 +1,32 @@
+#pragma once
+// SPDX-License-Identifier: BSL-1.0
+
+#include "backoff.hpp"
+#include "exponential.hpp"
+
+#include <chrono>
+#include <cstdint>
+
+namespace keel {
+
+/// Full jitter: uniform between 0 and the ceiling base x factor^(n-1), at most `cap`. What keeps clients that failed
+/// together from retrying together. After Brooker, "Exponential backoff and jitter" (AWS Architecture Blog, 2015).
+struct exp_jitter {
+    nanos base = std::chrono::milliseconds(10); ///< the first ceiling; at least 1 ns
+    double factor = 2;                          ///< from one attempt to the next; 1 to 1e6
+    nanos cap = std::chrono::seconds(1);        ///< of every delay; at least `base`
+
+    constexpr nanos delay(std::uint64_t n, nanos previous, random_source& random) const noexcept {
+        return detail::uniform(nanos(0), ceiling().delay(n, previous, random), random);
+    }
+
+    constexpr config_error validate() const noexcept { return ceiling().validate(); }
+
+    auto begin() const { return detail::delay_iterator(*this); }
+    static auto end() { return std::unreachable_sentinel; }
+
+  private:
+    constexpr exponential ceiling() const noexcept { return {.base = base, .factor = factor, .cap = cap}; }
+};
+
+} // namespace keel

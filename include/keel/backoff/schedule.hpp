@@ -1,0 +1,57 @@
+#pragma once
+// SPDX-License-Identifier: BSL-1.0
+
+#include "backoff.hpp"
+
+#include <array>
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <iterator>
+#include <optional>
+#include <utility>
+
+namespace keel {
+
+/// A range that can be read again from the start for each call, by several threads at once.
+template <class R>
+concept duration_range = std::copy_constructible<R> && requires(const R& r) {
+    { std::ranges::begin(r) } -> std::forward_iterator;
+    { *std::ranges::begin(r) } -> std::convertible_to<nanos>;
+    std::ranges::end(r);
+};
+
+/// The delays of a range, one after the other; a retry ends where they end. Negative delays count as 0.
+template <duration_range Range>
+struct schedule {
+    Range delays;
+
+    constexpr config_error validate() const noexcept { return {}; }
+};
+
+/// `schedule{10ms, 50ms, 200ms}`: three retries at most.
+template <std::convertible_to<nanos>... D>
+    requires(sizeof...(D) > 0)
+schedule(D...) -> schedule<std::array<nanos, sizeof...(D)>>;
+template <duration_range Range>
+schedule(Range) -> schedule<Range>;
+
+namespace detail {
+
+template <class Range>
+class delay_sequence<schedule<Range>> {
+  public:
+    bool advance(const schedule<Range>& s, nanos& next) {
+        if (!at_) at_ = std::ranges::begin(s.delays);
+        if (*at_ == std::ranges::end(s.delays)) return false;
+        const nanos d = *(*at_)++;
+        next = d < nanos(0) ? nanos(0) : d;
+        return true;
+    }
+
+  private:
+    std::optional<decltype(std::ranges::begin(std::declval<const Range&>()))> at_;
+};
+
+} // namespace detail
+} // namespace keel

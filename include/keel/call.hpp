@@ -1,0 +1,69 @@
+#pragma once
+// SPDX-License-Identifier: BSL-1.0
+
+#include "clock/clock.hpp"
+#include "context.hpp"
+#include "duration.hpp"
+
+#include <cstdint>
+#include <stop_token>
+
+namespace keel {
+
+/// One execution of a pipeline, as its policies see it. Belongs to the thread that runs the call.
+class call {
+  public:
+    call() = default;
+    explicit call(const context& outer) noexcept
+      : deadline(outer.deadline_)
+      , stop_(outer.stop_) {}
+
+    /// When the work must be done, by the nearest timeout so far. A policy that lowers it in `admit` restores it in
+    /// `settle` and in `abandon`.
+    time_point deadline = no_deadline;
+
+    /// How often the function has been invoked so far: 0 in the first `admit`.
+    std::uint32_t attempt = 0;
+
+  private:
+    // As wide as `attempt`, and next to it: the express lane would copy padding, byte by byte, on every call.
+    std::uint32_t knows_now_ = 0;
+
+  public:
+    /// The time at the last turn of the call: its entry, the end of the latest attempt, or the end of the latest
+    /// wait. The clock is read at most once for each, by whoever asks first.
+    time_point now() noexcept {
+        if (knows_now_ == 0) turn_at(clock_.now());
+        return now_;
+    }
+
+    /// Whether whoever began the call wants it to end.
+    bool stop_requested() const noexcept { return stop_ != nullptr && stop_->stop_requested(); }
+
+    /// For drivers. The time goes on: what `now()` said is no longer true.
+    void turn() noexcept {
+        knows_now_ = 0;
+        now_ = {};
+    }
+    /// For drivers. As `turn()`, with the time known.
+    void turn_at(time_point t) noexcept {
+        now_ = t;
+        knows_now_ = 1;
+    }
+    /// For drivers.
+    void wait_until(time_point t) {
+        clock_.sleep_until(t);
+        turn();
+    }
+    /// For drivers.
+    context as_context(clock_ref clock) const noexcept { return {clock, deadline, attempt, stop_}; }
+    /// For drivers. Which clock `now()` reads. The express lane, which knows the time or needs none, does without.
+    void use(clock_ref clock) noexcept { clock_ = clock; }
+
+  private:
+    time_point now_{};
+    clock_ref clock_;
+    const std::stop_token* stop_ = nullptr;
+};
+
+} // namespace keel

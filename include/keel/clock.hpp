@@ -1,0 +1,9 @@
+#pragma once
+// SPDX-License-Identifier: BSL-1.0
+
+#include "clock/cached_clock.hpp"
+#include "clock/clock.hpp"
+#include "clock/coarse_clock.hpp"
+#include "clock/manual_clock.hpp"
+#include "clock/steady_clock.hpp"
+#include "clock/tsc_clock.hpp"

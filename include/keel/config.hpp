@@ -1,0 +1,92 @@
+#pragma once
+// SPDX-License-Identifier: BSL-1.0
+
+#include "detail/macros.hpp"
+#include "duration.hpp"
+
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <stdexcept>
+#include <string>
+
+namespace keel {
+
+/// One value that is out of its range: what `validate()` finds. A view of literals; empty `policy` means all is well.
+struct config_error {
+    const char* policy = nullptr; ///< as it is written in a chain: "breaker"
+    const char* field = nullptr;  ///< as it is written in an initializer: "window.calls"
+    double value = 0;             ///< durations in nanoseconds
+    const char* range = nullptr;  ///< "must be in (0, 1]", and what to do where that is not plain
+
+    constexpr explicit operator bool() const noexcept { return policy != nullptr; }
+};
+
+/// Thrown where a configuration comes to life at run time. `what()` names all four.
+class invalid_config : public std::invalid_argument {
+  public:
+    explicit invalid_config(const config_error& e)
+      : std::invalid_argument(text(e))
+      , error_(e) {}
+
+    const char* policy() const noexcept { return error_.policy; }
+    const char* field() const noexcept { return error_.field; }
+    double value() const noexcept { return error_.value; }
+    const char* range() const noexcept { return error_.range; }
+
+    static std::string text(const config_error& e) {
+        char value[32];
+        std::snprintf(value, sizeof value, "%.17g", e.value);
+        return std::string("keel: ") + e.policy + "." + e.field + " = " + value + ": " + e.range;
+    }
+
+  private:
+    config_error error_;
+};
+
+namespace detail {
+
+/// In constant evaluation this call is itself the compile-time error, and its arguments are in the diagnostic.
+KEEL_COLD inline void a_configuration_value_is_out_of_range(const config_error& e) {
+#if KEEL_HAS_EXCEPTIONS
+    throw invalid_config(e);
+#else
+    std::fprintf(stderr, "%s\n", invalid_config::text(e).c_str());
+    std::abort();
+#endif
+}
+
+/// Collects the first value that is out of range: `checker("retry").at_least("attempts", attempts, 1) ... .error`.
+struct checker {
+    const char* policy;
+    config_error error{};
+
+    constexpr explicit checker(const char* name) noexcept
+      : policy(name) {}
+
+    constexpr checker& require(bool holds, const char* field, double value, const char* range) noexcept {
+        if (!holds && !error) error = {policy, field, value, range};
+        return *this;
+    }
+    constexpr checker& positive(const char* field, nanos d) noexcept {
+        return require(d > nanos(0) && d <= longest, field, static_cast<double>(d.count),
+                       "must be above 0 and at most 100 years");
+    }
+    constexpr checker& not_negative(const char* field, nanos d) noexcept {
+        return require(d >= nanos(0) && d <= longest, field, static_cast<double>(d.count),
+                       "must be at least 0 and at most 100 years");
+    }
+    constexpr checker& share(const char* field, double value) noexcept {
+        return require(value > 0 && value <= 1, field, value, "must be above 0 and at most 1");
+    }
+};
+
+/// Returns `value` if its `validate()` finds nothing wrong.
+template <class T>
+constexpr const T& validated(const T& value) {
+    if (const config_error e = value.validate()) a_configuration_value_is_out_of_range(e);
+    return value;
+}
+
+} // namespace detail
+} // namespace keel

@@ -1,0 +1,43 @@
+#pragma once
+// SPDX-License-Identifier: BSL-1.0
+
+#include "../handle.hpp"
+
+namespace keel::detail {
+
+/// Gives a policy that counts results the four calls by which it is told which ones count. `Policy` has
+/// `handling(handle)`, which returns it with another `results`.
+template <class Policy>
+struct classifying {
+    /// Exceptions of these types are failures; others are successes.
+    template <class... Exceptions>
+        requires(sizeof...(Exceptions) > 0)
+    constexpr auto failing_on() const {
+        return self().handling(self().results.failing_too(exception_types<Exceptions...>{}));
+    }
+
+    /// Values, or errors, for which `test` holds are failures; other errors are successes. `test` must be a function
+    /// object that takes a value or an error, and have no captures if the policy is to be a template argument.
+    template <class Test>
+    constexpr auto failing_if(Test test) const {
+        return self().handling(self().results.failing_too(predicate<Test>{test}));
+    }
+
+    /// Exceptions of these types do not count. Wins over failing.
+    template <class... Exceptions>
+        requires(sizeof...(Exceptions) > 0)
+    constexpr auto ignoring() const {
+        return self().handling(self().results.ignoring_too(exception_types<Exceptions...>{}));
+    }
+
+    /// Values, or errors, for which `test` holds do not count. Wins over failing.
+    template <class Test>
+    constexpr auto ignoring_if(Test test) const {
+        return self().handling(self().results.ignoring_too(predicate<Test>{test}));
+    }
+
+  private:
+    constexpr const Policy& self() const noexcept { return static_cast<const Policy&>(*this); }
+};
+
+} // namespace keel::detail

@@ -1,0 +1,362 @@
+#pragma once
+// SPDX-License-Identifier: BSL-1.0
+
+#include "../chain.hpp"
+#include "../clock/clock.hpp"
+#include "../context.hpp"
+#include "../detail/macros.hpp"
+#include "../policy.hpp"
+#include "channel.hpp"
+#include "cold_lane.hpp"
+
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <functional>
+#include <type_traits>
+#include <utility>
+
+namespace keel::detail {
+
+template <class Chain>
+struct stored_chain {
+    using type = Chain;
+    Chain chain;
+
+    template <std::size_t I>
+    KEEL_ALWAYS_INLINE const auto& get() const noexcept {
+        return boost::hana::at_c<I>(chain.policies);
+    }
+    constexpr keel::needs needs() const noexcept { return chain.needs(); }
+};
+
+template <auto Chain>
+struct constant_chain {
+    static constexpr auto chain = as_chain(Chain);
+    using type = std::remove_const_t<decltype(chain)>;
+
+    template <std::size_t I>
+    KEEL_ALWAYS_INLINE static constexpr const auto& get() noexcept {
+        return boost::hana::at_c<I>(chain.policies);
+    }
+    static constexpr keel::needs needs() noexcept { return chain.needs(); }
+};
+
+/// One element of a tuple whose elements are neither copied nor moved.
+template <std::size_t I, class T>
+struct element {
+    [[no_unique_address]] T value;
+};
+
+template <class Indices, class Chain, class Clock>
+struct parts;
+
+/// The states of a chain's policies, and the frames of one call.
+template <std::size_t... I, class... P, class Clock>
+struct parts<std::index_sequence<I...>, chain<P...>, Clock> {
+    struct states : element<I, state_of<P, Clock>>... {
+        template <class Source>
+        explicit states(const Source& source)
+          : element<I, state_of<P, Clock>>{made<state_of<P, Clock>>(source.template get<I>())}... {}
+    };
+    struct frames : element<I, frame_of<P>>... {};
+
+    static constexpr bool express = (detail::express<P, Clock> && ...);
+
+    static constexpr auto reasons = [] {
+        distinct<(rejections_of<P>().size() + ... + 0)> all;
+        (
+            [&] {
+                for (const errc e : rejections_of<P>())
+                    all.add(e);
+            }(),
+            ...);
+        return all;
+    }();
+
+    template <class X>
+    static constexpr auto error_for() {
+        return []<std::size_t... R>(std::index_sequence<R...>) {
+            return std::type_identity<error_of<X, reasons.reasons[R]...>>{};
+        }(std::make_index_sequence<reasons.count>());
+    }
+
+  private:
+    template <class State, class Policy>
+    static State made(const Policy& p) {
+        if constexpr (std::is_same_v<State, no_state>)
+            return {};
+        else
+            return State(p);
+    }
+};
+
+template <std::size_t I, class T>
+KEEL_ALWAYS_INLINE constexpr T& at(element<I, T>& e) noexcept {
+    return e.value;
+}
+
+inline constexpr bool has_exceptions = KEEL_HAS_EXCEPTIONS == 1;
+
+template <class F>
+concept takes_context = std::invocable<F&, const context&>;
+
+template <class F>
+struct raw_result_of : std::invoke_result<F&> {};
+template <takes_context F>
+struct raw_result_of<F> : std::invoke_result<F&, const context&> {};
+template <class F>
+using raw_result = typename raw_result_of<std::remove_reference_t<F>>::type;
+
+template <class F>
+concept attemptable = takes_context<F> || std::invocable<F&>;
+
+template <class F>
+concept reporting = attemptable<F> && reports_errors<std::remove_cvref_t<raw_result<F>>>;
+
+/// What `pipeline` and `static_pipeline` can do. The function is invoked with a `const keel::context&` if it takes
+/// one, otherwise with nothing; once per attempt, on the calling thread.
+template <class Source, class Clock>
+class callable_pipeline {
+    using chain_type = typename Source::type;
+    using parts = detail::parts<std::make_index_sequence<chain_type::size>, chain_type, Clock>;
+
+  public:
+    callable_pipeline(const callable_pipeline&) = delete;
+    callable_pipeline& operator=(const callable_pipeline&) = delete;
+
+    /// Calls `f` through the chain and returns what it returns. A function that returns an expected-like `E<T, X>`, or
+    /// a `std::error_code`, gets rejections in that; where `X` can't be made from `errc`, the result is
+    /// `std::expected<T, error_of<X, rejections of this chain...>>`. For any other, throws `keel::rejected` if a policy
+    /// refused. An exception of the function passes through unchanged.
+    template <class F>
+        requires(attemptable<F> && (has_exceptions || reporting<F>))
+    KEEL_ALWAYS_INLINE decltype(auto) operator()(F&& f) {
+        return answer<F>(call(), f);
+    }
+
+    /// As above, as part of the call that `outer` belongs to: ends no later, and stops with it.
+    template <class F>
+        requires(attemptable<F> && (has_exceptions || reporting<F>))
+    KEEL_ALWAYS_INLINE decltype(auto) operator()(const context& outer, F&& f) {
+        return answer<F>(call(outer), f);
+    }
+
+    /// Calls `f` through the chain; never throws. `std::expected<T, keel::failure>`, with a reference as a
+    /// `std::reference_wrapper`; for an `E<T, X>` `std::expected<T, keel::basic_failure<X>>`.
+    template <class F>
+        requires attemptable<F>
+    KEEL_ALWAYS_INLINE auto attempt(F&& f) noexcept {
+        return run<attempt_channel<users<F>>>(call(), f);
+    }
+    template <class F>
+        requires attemptable<F>
+    KEEL_ALWAYS_INLINE auto attempt(const context& outer, F&& f) noexcept {
+        return run<attempt_channel<users<F>>>(call(outer), f);
+    }
+
+    /// A callable with `f`'s parameters that calls it through this pipeline, which must outlive it.
+    template <class F>
+    auto wrap(F f) & {
+        return [this, f = std::move(f)]<class... Args>(Args&&... args) -> decltype(auto)
+                   requires std::invocable<const F&, Args...>
+        { return (*this)([&]() -> decltype(auto) { return std::invoke(f, args...); }); };
+    }
+    template <class F>
+    auto wrap(F f) && = delete;
+
+    /// The N-th breaker's circuit, counted from the left.
+    template <std::size_t N = 0>
+    auto& circuit() noexcept {
+        constexpr std::size_t i = nth_circuit<N>();
+        static_assert(i < size, "keel: this chain has no such breaker");
+        return state<i>().circuit;
+    }
+
+    const Clock& clock() const noexcept { return clock_; }
+    Clock& clock() noexcept { return clock_; }
+
+    // For the lanes.
+    static constexpr std::size_t size = chain_type::size;
+    using frames = typename parts::frames;
+
+    // A copy: were the lane's own variables handed over by reference, they would have to live in memory on every call.
+    struct stopped {
+        call c;
+        frames fr;
+        junction at;
+    };
+
+    template <std::size_t I>
+    KEEL_ALWAYS_INLINE const auto& get() const noexcept {
+        return source_.template get<I>();
+    }
+    template <std::size_t I>
+    KEEL_ALWAYS_INLINE auto& state() noexcept {
+        return detail::at<I>(states_);
+    }
+    template <std::size_t I>
+    KEEL_ALWAYS_INLINE static auto& frame(frames& f) noexcept {
+        return detail::at<I>(f);
+    }
+    template <class Channel, class F>
+    KEEL_ALWAYS_INLINE typename Channel::result invoke(F& f, const call& c) const {
+        if constexpr (takes_context<F>) {
+            const context seen = c.as_context(clock_ref(clock_));
+            auto bound = [&]() KEEL_INLINE_LAMBDA -> decltype(auto) { return f(seen); };
+            return Channel::invoke(bound);
+        } else {
+            return Channel::invoke(f);
+        }
+    }
+
+  protected:
+    callable_pipeline(Source source, Clock clock)
+      : source_(std::move(source))
+      , clock_(std::move(clock))
+      , states_(source_) {}
+
+  private:
+    template <class F>
+    using users = std::conditional_t<reporting<F>, std::remove_cvref_t<raw_result<F>>, raw_result<F>>;
+
+    template <class Raw>
+    static constexpr auto channel_for() {
+        if constexpr (!reports_errors<Raw>)
+            return throwing_channel<Raw>{};
+        else if constexpr (std::same_as<Raw, std::error_code>)
+            return same_type_channel<Raw>{};
+        else if constexpr (std::constructible_from<typename Raw::error_type, errc>)
+            return same_type_channel<Raw>{};
+        else
+            return widening_channel<Raw,
+                                    typename decltype(parts::template error_for<typename Raw::error_type>())::type>{};
+    }
+
+    template <class F>
+    KEEL_ALWAYS_INLINE decltype(auto) answer(call c, std::remove_reference_t<F>& f) {
+        using raw = raw_result<F>;
+        using channel = decltype(channel_for<users<F>>());
+        if constexpr (reporting<F>)
+            return run<channel>(c, f);
+        else if constexpr (std::is_void_v<raw>)
+            run<channel>(c, f);
+        else if constexpr (std::is_reference_v<raw>)
+            return static_cast<raw>(*run<channel>(c, f));
+        else
+            return run<channel>(c, f);
+    }
+
+    template <class Channel, class F>
+    KEEL_ALWAYS_INLINE typename Channel::result run(call c, F& f) {
+        static_assert(
+            std::move_constructible<typename Channel::result>,
+            "keel: the function returns something that can't be moved, so it can't be carried past a failed attempt");
+        frames fr{};
+        junction at{0, 0, false};
+        if (parts::express && admit_all(c, fr, at, indices{})) [[likely]]
+            return run_admitted<Channel>(c, f, fr);
+        return go_on<Channel>(f, stopped{c, fr, at});
+    }
+
+    template <class Channel, class F>
+    KEEL_ALWAYS_INLINE typename Channel::result run_admitted(call& c, F& f, frames& fr) {
+        using result = typename Channel::result;
+        bool finished = false;
+        ++c.attempt;
+        c.turn(); // the time of entry is not kept across the call
+        // One return of one variable: GCC 12 elides the move only then.
+        result r = [&]() KEEL_INLINE_LAMBDA -> result {
+            KEEL_TRY { return invoke<Channel>(f, c); }
+            KEEL_CATCH_ALL {
+                finished = true;
+                return go_on_thrown<Channel>(f, stopped{c, fr, {size, 0, true}});
+            }
+        }();
+        if (!finished) [[likely]] {
+            c.turn();
+            junction at{size, 0, true};
+            if (!settle_all(c, fr, at, r, indices{})) [[unlikely]]
+                replace(r, go_on_returned<Channel>(f, stopped{c, fr, at}, r));
+        }
+        return r;
+    }
+
+    template <std::size_t... I>
+    KEEL_ALWAYS_INLINE bool admit_all(call& c, frames& fr, junction& at, std::index_sequence<I...>) noexcept {
+        if (source_.needs().entry_time) c.turn_at(clock_.now());
+        return ((fast_admit<I>(c, fr) && (++at.admitted, true)) && ...);
+    }
+    template <class R, std::size_t... I>
+    KEEL_ALWAYS_INLINE bool settle_all(call& c, frames& fr, junction& at, const R& r,
+                                       std::index_sequence<I...>) noexcept {
+        if (source_.needs().settle_time) c.turn_at(clock_.now());
+        return is_ok(r) && (approves<I>(r) && ...) &&
+               ((fast_settle<size - 1 - I>(c, fr) && (++at.settled, true)) && ...);
+    }
+
+    template <std::size_t I>
+    KEEL_ALWAYS_INLINE bool fast_admit(call& c, frames& fr) noexcept {
+        return with_state(state<I>(),
+                          [&](auto&... s) KEEL_INLINE_LAMBDA { return get<I>().fast_admit(s..., c, frame<I>(fr)); });
+    }
+    template <std::size_t I>
+    KEEL_ALWAYS_INLINE bool fast_settle(call& c, frames& fr) noexcept {
+        return with_state(state<I>(),
+                          [&](auto&... s) KEEL_INLINE_LAMBDA { return get<I>().fast_settle(s..., c, frame<I>(fr)); });
+    }
+    template <std::size_t I, class R>
+    KEEL_ALWAYS_INLINE bool approves(const R& r) noexcept {
+        if constexpr (requires { get<I>().approves(r); }) {
+            // A predicate that throws is asked again on the cold lane, where its exception can pass.
+            KEEL_TRY { return get<I>().approves(r); }
+            KEEL_CATCH_ALL { return false; }
+        } else {
+            return true;
+        }
+    }
+
+    template <class Channel, class F>
+    KEEL_COLD typename Channel::result go_on(F& f, const stopped& stop) {
+        return cold_lane<callable_pipeline, Channel, F>(*this, f, stop).run();
+    }
+    template <class Channel, class F>
+    KEEL_COLD typename Channel::result go_on_returned(F& f, const stopped& stop, typename Channel::result& r) {
+        return cold_lane<callable_pipeline, Channel, F>(*this, f, stop).run_returned(r);
+    }
+    template <class Channel, class F>
+    KEEL_COLD typename Channel::result go_on_thrown(F& f, const stopped& stop) {
+        return cold_lane<callable_pipeline, Channel, F>(*this, f, stop).run_thrown();
+    }
+
+    template <class R>
+    static void replace(R& r, R&& by) noexcept(!std::is_move_assignable_v<R>) {
+        if constexpr (std::is_move_assignable_v<R>) {
+            r = std::move(by);
+        } else {
+            // Without assignment there is no way back if the move throws: noexcept ends the program then.
+            r.~R();
+            ::new (static_cast<void*>(&r)) R(std::move(by));
+        }
+    }
+
+    template <std::size_t N>
+    static constexpr std::size_t nth_circuit() {
+        return []<std::size_t... I>(std::index_sequence<I...>) {
+            std::size_t left = N;
+            std::size_t found = size;
+            static_cast<void>(((has_circuit<I> && left-- == 0 ? (found = I, true) : false) || ...));
+            return found;
+        }(indices{});
+    }
+    template <std::size_t I>
+    static constexpr bool has_circuit = requires(callable_pipeline& p) { p.template state<I>().circuit; };
+
+    using indices = std::make_index_sequence<size>;
+
+    [[no_unique_address]] Source source_;
+    [[no_unique_address]] Clock clock_;
+    typename parts::states states_;
+};
+
+} // namespace keel::detail

@@ -1,0 +1,169 @@
+#pragma once
+// SPDX-License-Identifier: BSL-1.0
+
+#include "detail/macros.hpp"
+
+#include <cstdint>
+#include <exception>
+#include <optional>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+namespace keel {
+
+/// Why a policy refused a call, or replaced its result.
+enum class errc : std::uint8_t {
+    timed_out = 1,    ///< the function returned after the deadline (`timeout`)
+    circuit_open = 2, ///< the circuit is open, or half-open with all its probes out (`breaker`)
+    refused = 3,      ///< a policy that is not keel's said no
+};
+
+/// A short lower-case phrase, such as "circuit open". Never null.
+constexpr const char* message(errc e) noexcept {
+    switch (e) {
+    case errc::timed_out:
+        return "timed out";
+    case errc::circuit_open:
+        return "circuit open";
+    case errc::refused:
+        return "refused by a policy";
+    }
+    return "unknown keel error";
+}
+
+/// The category "keel". Its codes compare equal to the generic conditions that say the same: `timed_out` to
+/// `std::errc::timed_out`, the others to `std::errc::resource_unavailable_try_again`.
+inline const std::error_category& category() noexcept {
+    class keel_category final : public std::error_category {
+        const char* name() const noexcept override { return "keel"; }
+        std::string message(int value) const override { return keel::message(static_cast<errc>(value)); }
+        std::error_condition default_error_condition(int value) const noexcept override {
+            switch (static_cast<errc>(value)) {
+            case errc::timed_out:
+                return std::errc::timed_out;
+            case errc::circuit_open:
+            case errc::refused:
+                return std::errc::resource_unavailable_try_again;
+            }
+            return {value, *this};
+        }
+    };
+    static const keel_category instance;
+    return instance;
+}
+
+inline std::error_code make_error_code(errc e) noexcept { return {static_cast<int>(e), category()}; }
+
+/// What a pipeline throws when a policy refused the call: `code()` is a `keel::errc`.
+class rejected : public std::system_error {
+  public:
+    explicit rejected(errc e)
+      : std::system_error(make_error_code(e))
+      , reason_(e) {}
+    errc reason() const noexcept { return reason_; }
+
+  private:
+    errc reason_;
+};
+
+/// A rejection as a type of its own, the alternative that `error_of` holds for it.
+template <errc Reason>
+struct rejection {
+    static constexpr errc reason = Reason;
+    friend constexpr bool operator==(rejection, rejection) = default;
+};
+using timed_out = rejection<errc::timed_out>;
+using circuit_open = rejection<errc::circuit_open>;
+using refused = rejection<errc::refused>;
+
+/// What can go wrong in a call whose function fails with an `X`: that, or one of the rejections of this very chain.
+/// `Rejections` are the reasons in the order of the chain, each once.
+template <class X, errc... Rejections>
+class error_of : public std::variant<X, rejection<Rejections>...> {
+  public:
+    using std::variant<X, rejection<Rejections>...>::variant;
+
+    /// The function's own error, or null.
+    const X* error() const noexcept { return std::get_if<0>(this); }
+    X* error() noexcept { return std::get_if<0>(this); }
+
+    bool is_rejection() const noexcept { return this->index() != 0; }
+
+    /// Holds the rejection `reason`, which must be one of `Rejections`; ends the program otherwise: a policy refused
+    /// with a reason that it does not declare.
+    static error_of of(errc reason) {
+        std::optional<error_of> made;
+        static_cast<void>(((reason == Rejections && (made.emplace(rejection<Rejections>{}), true)) || ...));
+        if (!made) std::terminate();
+        return *std::move(made);
+    }
+
+    /// Which rejection it is. Only where `is_rejection()`.
+    errc reason() const noexcept {
+        constexpr errc reasons[] = {errc{}, Rejections...};
+        return reasons[this->index()];
+    }
+};
+
+/// Why `attempt()` has no value: a rejection, an exception of the function, or (where the function returns an
+/// expected) its error.
+template <class X = void>
+class basic_failure;
+
+template <>
+class basic_failure<void> {
+  public:
+    explicit basic_failure(errc reason) noexcept
+      : reason_(reason) {}
+    explicit basic_failure(std::exception_ptr thrown) noexcept
+      : thrown_(std::move(thrown)) {}
+
+    bool is_rejection() const noexcept { return reason_ != errc{}; }
+
+    /// Which rejection it is. `errc{}` where it is none.
+    errc reason() const noexcept { return reason_; }
+
+    /// The exception that the function threw, or null.
+    const std::exception_ptr& exception() const noexcept { return thrown_; }
+
+#if KEEL_HAS_EXCEPTIONS
+    /// Throws what `operator()` would have thrown: the function's exception, or `rejected`.
+    [[noreturn]] void raise() const {
+        if (thrown_) std::rethrow_exception(thrown_);
+        throw rejected(reason_);
+    }
+#endif
+
+    friend bool operator==(const basic_failure& failure, errc reason) noexcept { return failure.reason_ == reason; }
+
+  protected:
+    basic_failure() = default;
+
+  private:
+    errc reason_{};
+    std::exception_ptr thrown_;
+};
+
+template <class X>
+class basic_failure : public basic_failure<void> {
+  public:
+    using basic_failure<void>::basic_failure;
+    explicit basic_failure(X error) noexcept(std::is_nothrow_move_constructible_v<X>)
+      : error_(std::in_place_index<1>, std::move(error)) {}
+
+    /// The error that the function returned, or null.
+    const X* error() const noexcept { return std::get_if<1>(&error_); }
+    X* error() noexcept { return std::get_if<1>(&error_); }
+
+  private:
+    std::variant<std::monostate, X> error_;
+};
+
+using failure = basic_failure<>;
+
+} // namespace keel
+
+template <>
+struct std::is_error_code_enum<keel::errc> : std::true_type {};

@@ -1,0 +1,190 @@
+#pragma once
+// SPDX-License-Identifier: BSL-1.0
+
+#include "detail/macros.hpp"
+#include "outcome.hpp"
+#include "result.hpp"
+
+#include <boost/hana/tuple.hpp>
+#include <concepts>
+#include <exception>
+#include <type_traits>
+
+namespace keel {
+namespace detail {
+
+/// Selects exceptions by their type.
+template <class... E>
+struct exception_types {
+    static bool matches_exception([[maybe_unused]] const std::exception_ptr& thrown) {
+#if KEEL_HAS_EXCEPTIONS
+        return (is<E>(thrown) || ...);
+#else
+        return false;
+#endif
+    }
+
+  private:
+#if KEEL_HAS_EXCEPTIONS
+    template <class One>
+    static bool is(const std::exception_ptr& thrown) {
+        try {
+            std::rethrow_exception(thrown);
+        } catch (const One&) {
+            return true;
+        } catch (...) {
+            return false;
+        }
+    }
+#endif
+};
+
+/// Selects values or errors, whichever the predicate takes.
+template <class Predicate>
+struct predicate {
+    Predicate test;
+};
+
+template <class S>
+inline constexpr bool selects_exceptions = requires { &S::matches_exception; };
+
+template <class S, class X>
+concept selects = requires(const S& s, const X& x) {
+    { s.test(x) } -> std::convertible_to<bool>;
+};
+
+template <class S, class X>
+constexpr bool selected(const S& s, const X& x) {
+    if constexpr (selects<S, X>)
+        return s.test(x);
+    else
+        return false;
+}
+template <class S>
+bool selected_exception(const S&, const std::exception_ptr& thrown) {
+    if constexpr (selects_exceptions<S>)
+        return S::matches_exception(thrown);
+    else
+        return false;
+}
+
+/// Any of several selectors.
+template <class... S>
+struct selectors {
+    boost::hana::tuple<S...> each{};
+
+    template <class One>
+    constexpr selectors<S..., One> with(One one) const {
+        return boost::hana::unpack(
+            each, [&](const S&... s) { return selectors<S..., One>{boost::hana::make_tuple(s..., one)}; });
+    }
+
+    static constexpr bool by_exception = (selects_exceptions<S> || ...);
+    template <class X>
+    static constexpr bool by = (selects<S, X> || ...);
+
+    template <class X>
+    constexpr bool any(const X& x) const {
+        return boost::hana::unpack(each, [&](const S&... s) { return (selected(s, x) || ...); });
+    }
+    bool any_exception(const std::exception_ptr& thrown) const {
+        return boost::hana::unpack(each, [&](const S&... s) { return (selected_exception(s, thrown) || ...); });
+    }
+};
+
+} // namespace detail
+
+/// Which results count as failures, and which not at all. Made by a policy's `.failing_on<Exceptions...>()`,
+/// `.failing_if(test)`, `.ignoring<Exceptions...>()` and `.ignoring_if(test)`, never by hand.
+///
+/// Without selectors: a value is a success, an error and an exception are failures. The first failing selector for
+/// values, errors or exceptions replaces that rule for its kind: what none of them selects is a success. Ignoring
+/// wins over failing. Rejections by other policies are not up to selectors (see `outcome::default_ending`).
+template <class Failing = detail::selectors<>, class Ignoring = detail::selectors<>>
+struct handle {
+    Failing failing{};
+    Ignoring ignoring{};
+
+    template <class Selector>
+    constexpr auto failing_too(Selector s) const {
+        const auto more = failing.with(s);
+        return handle<std::remove_const_t<decltype(more)>, Ignoring>{more, ignoring};
+    }
+    template <class Selector>
+    constexpr auto ignoring_too(Selector s) const {
+        const auto more = ignoring.with(s);
+        return handle<Failing, std::remove_const_t<decltype(more)>>{failing, more};
+    }
+
+    template <class R>
+    ending operator()(const outcome_of<R>& o) const {
+        if (o.exception()) {
+            if (ignoring.any_exception(o.exception())) return ending::ignored;
+            if constexpr (Failing::by_exception)
+                return failing.any_exception(o.exception()) ? ending::failed : ending::succeeded;
+            else
+                return ending::failed;
+        }
+        return o.returned() ? of_result(*o.result()) : o.default_ending();
+    }
+
+    /// Whether a returned object that is no error counts as a success. What the express lane asks.
+    template <class R>
+    KEEL_ALWAYS_INLINE constexpr bool approves(const R& r) const {
+        if constexpr (!concerns_value<R>())
+            return true;
+        else
+            return of_value(value_in(r)) == ending::succeeded;
+    }
+
+    /// Whether any selector takes the values of `R`.
+    template <class R>
+    static constexpr bool concerns_value() {
+        using value = value_of<R>;
+        if constexpr (std::same_as<value, detail::unit>)
+            return false;
+        else
+            return Failing::template by<value> || Ignoring::template by<value>;
+    }
+
+  private:
+    template <class R>
+    static constexpr decltype(auto) value_in(const R& r) {
+        if constexpr (std::is_pointer_v<R>)
+            return *r;
+        else if constexpr (!expected_like<R>)
+            return r;
+        else if constexpr (std::is_void_v<typename R::value_type>)
+            return detail::unit{};
+        else
+            return *r;
+    }
+    template <class R>
+    using value_of = std::remove_cvref_t<decltype(value_in(std::declval<const R&>()))>;
+
+    template <class V>
+    constexpr ending of_value(const V& v) const {
+        if (ignoring.any(v)) return ending::ignored;
+        return failing.any(v) ? ending::failed : ending::succeeded;
+    }
+
+    template <class R>
+    ending of_result(const R& r) const {
+        if (detail::is_ok(r)) {
+            if constexpr (concerns_value<R>())
+                return of_value(value_in(r));
+            else
+                return ending::succeeded;
+        }
+        const auto* error = detail::error_in(r);
+        if (error == nullptr) return ending::failed;
+        if (ignoring.any(*error)) return ending::ignored;
+        if constexpr (Failing::template by<std::remove_cvref_t<decltype(*error)>>) {
+            return failing.any(*error) ? ending::failed : ending::succeeded;
+        } else {
+            return ending::failed;
+        }
+    }
+};
+
+} // namespace keel

@@ -1,0 +1,24 @@
+#pragma once
+// SPDX-License-Identifier: BSL-1.0
+
+// The core of keel in one include: chains, pipelines, timeout, retry, breaker and the clocks.
+
+#include "backoff/constant.hpp"
+#include "backoff/decorrelated_jitter.hpp"
+#include "backoff/equal_jitter.hpp"
+#include "backoff/exp_jitter.hpp"
+#include "backoff/exponential.hpp"
+#include "backoff/fibonacci.hpp"
+#include "backoff/linear.hpp"
+#include "backoff/schedule.hpp"
+#include "breaker.hpp"
+#include "chain.hpp"
+#include "circuit.hpp"
+#include "clock.hpp"
+#include "context.hpp"
+#include "error.hpp"
+#include "pipeline.hpp"
+#include "policy.hpp"
+#include "retry.hpp"
+#include "ticker.hpp"
+#include "timeout.hpp"

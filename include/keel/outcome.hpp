@@ -1,0 +1,98 @@
+#pragma once
+// SPDX-License-Identifier: BSL-1.0
+
+#include "error.hpp"
+#include "result.hpp"
+
+#include <cstdint>
+#include <exception>
+#include <new>
+#include <utility>
+
+namespace keel {
+
+/// How an attempt ended, for a policy that counts: `ignored` says nothing about the callee's health.
+enum class ending : std::uint8_t { succeeded, failed, ignored };
+
+/// What came of an attempt, or of everything inside a policy, without the type of the result. Lives on the cold lane.
+class outcome {
+  public:
+    /// The function returned, and not an error.
+    bool succeeded() const noexcept { return origin_ == origin::returned && ok_; }
+
+    /// The function returned: a value, or an error of an expected.
+    bool returned() const noexcept { return origin_ == origin::returned; }
+
+    /// The exception that the function threw, or null.
+    const std::exception_ptr& exception() const noexcept { return thrown_; }
+
+    /// The rejection that stands in place of a result, or `errc{}`.
+    errc rejection() const noexcept { return origin_ == origin::rejected ? reason_ : errc{}; }
+
+    /// Replaces whatever it was by a rejection.
+    void reject(errc reason) noexcept {
+        origin_ = origin::rejected;
+        reason_ = reason;
+        thrown_ = nullptr;
+    }
+
+    /// How it counts unless a policy is told otherwise. A rejection says nothing about the callee, except that it
+    /// took too long.
+    ending default_ending() const noexcept {
+        if (origin_ != origin::rejected) return succeeded() ? ending::succeeded : ending::failed;
+        return reason_ == errc::timed_out ? ending::failed : ending::ignored;
+    }
+
+  protected:
+    enum class origin : std::uint8_t { nothing, returned, threw, rejected };
+
+    origin origin_ = origin::nothing;
+    bool ok_ = false;
+    errc reason_{};
+    std::exception_ptr thrown_;
+};
+
+/// An outcome with its result: what `settle(call&, frame&, auto& outcome)` gets. `R` is what the pipeline returns;
+/// a reference is a pointer here, and void an empty `detail::unit`.
+template <class R>
+class outcome_of : public outcome {
+  public:
+    outcome_of() noexcept {}
+    ~outcome_of() { reset(); }
+    outcome_of(const outcome_of&) = delete;
+    outcome_of& operator=(const outcome_of&) = delete;
+
+    /// What the function returned, or null.
+    const R* result() const noexcept { return returned() ? &result_ : nullptr; }
+    R* result() noexcept { return returned() ? &result_ : nullptr; }
+
+    /// Puts a result in place of whatever it was: what `make()` returns, without moving it.
+    template <class Make>
+    void emplace(Make&& make) {
+        reset();
+        ::new (static_cast<void*>(&result_)) R(make());
+        holds_ = true;
+        ok_ = detail::is_ok(result_);
+        origin_ = origin::returned;
+    }
+
+    void threw(std::exception_ptr thrown) noexcept {
+        reset();
+        thrown_ = std::move(thrown);
+        origin_ = origin::threw;
+    }
+
+  private:
+    void reset() noexcept {
+        if (std::exchange(holds_, false)) result_.~R();
+        thrown_ = nullptr;
+        origin_ = origin::nothing;
+    }
+
+    bool holds_ = false;
+    union {
+        R result_;
+    };
+};
+
+} // namespace keel

@@ -1,0 +1,186 @@
+#pragma once
+// SPDX-License-Identifier: BSL-1.0
+
+#include "call.hpp"
+#include "config.hpp"
+#include "detail/macros.hpp"
+#include "duration.hpp"
+#include "error.hpp"
+#include "outcome.hpp"
+
+#include <array>
+#include <concepts>
+#include <iterator>
+#include <type_traits>
+
+namespace keel {
+
+/// What `admit` says: go on (`proceed`), or `refuse(errc)`.
+struct [[nodiscard]] admission {
+    errc reason{};
+
+    constexpr bool granted() const noexcept { return reason == errc{}; }
+};
+inline constexpr admission proceed{};
+constexpr admission refuse(errc reason) noexcept { return {reason}; }
+
+/// What `settle` says: the outcome stands (`verdict::keep()`), or the inner call runs again after a delay
+/// (`verdict::again_after(d)`). To replace an outcome, change it and keep it.
+struct [[nodiscard]] verdict {
+    bool again = false;
+    nanos delay{};
+
+    static constexpr verdict keep() noexcept { return {}; }
+    static constexpr verdict again_after(nanos delay) noexcept { return {true, delay}; }
+};
+
+/// What a policy wants in the `call` on the healthy path. No clock is read that no policy of the chain asks for; on the
+/// cold lane it is read when somebody first asks for the time.
+struct needs {
+    bool entry_time = false;  ///< `call.now()` in `fast_admit`
+    bool settle_time = false; ///< `call.now()` in `fast_settle`
+
+    friend constexpr needs operator|(needs a, needs b) noexcept {
+        return {a.entry_time || b.entry_time, a.settle_time || b.settle_time};
+    }
+};
+
+namespace detail {
+
+struct no_frame {};
+struct no_state {};
+
+template <class P, class Clock>
+struct state_type {
+    using type = no_state;
+};
+template <class P, class Clock>
+    requires requires { typename P::template state<Clock>; }
+struct state_type<P, Clock> {
+    using type = typename P::template state<Clock>;
+};
+
+template <class P>
+struct frame_type {
+    using type = no_frame;
+};
+template <class P>
+    requires requires { typename P::frame; }
+struct frame_type<P> {
+    using type = typename P::frame;
+};
+
+/// Calls `hook` with a policy's state, or with nothing if it keeps none.
+template <class State, class Hook>
+KEEL_ALWAYS_INLINE constexpr decltype(auto) with_state(State& state, Hook&& hook) {
+    if constexpr (std::is_same_v<State, no_state>)
+        return hook();
+    else
+        return hook(state);
+}
+
+} // namespace detail
+
+/// The mutable part of a policy, one in each pipeline: `P::state<Clock>`, made from the policy; or none.
+template <class P, class Clock>
+using state_of = typename detail::state_type<P, Clock>::type;
+
+/// What a policy remembers of one call between its hooks: `P::frame`; or none.
+template <class P>
+using frame_of = typename detail::frame_type<P>::type;
+
+namespace detail {
+
+template <class P, class... S>
+concept admits = requires(const P& p, S&... state, call& c, frame_of<P>& f) {
+    { p.admit(state..., c, f) } -> std::same_as<admission>;
+};
+template <class P, class... S>
+concept settles = requires(const P& p, S&... state, call& c, frame_of<P>& f, outcome_of<int>& o) {
+    { p.settle(state..., c, f, o) } -> std::same_as<verdict>;
+};
+template <class P, class... S>
+concept abandons = requires(const P& p, S&... state, call& c, frame_of<P>& f) { p.abandon(state..., c, f); };
+
+template <class P, class... S>
+concept rides_express = requires(const P& p, S&... state, call& c, frame_of<P>& f) {
+    { p.fast_admit(state..., c, f) } noexcept -> std::same_as<bool>;
+    { p.fast_settle(state..., c, f) } noexcept -> std::same_as<bool>;
+};
+
+template <class P, class State>
+inline constexpr bool is_policy = admits<P, State> && settles<P, State>;
+template <class P>
+inline constexpr bool is_policy<P, no_state> = admits<P> && settles<P>;
+
+template <class P, class State>
+inline constexpr bool has_abandon = abandons<P, State>;
+template <class P>
+inline constexpr bool has_abandon<P, no_state> = abandons<P>;
+
+template <class P, class State>
+inline constexpr bool has_express_lane = rides_express<P, State>;
+template <class P>
+inline constexpr bool has_express_lane<P, no_state> = rides_express<P>;
+
+} // namespace detail
+
+/// A policy: a value with
+///
+///     admission admit(call&, frame&) const             required: proceed, or refuse(errc)
+///     verdict settle(call&, frame&, auto& outcome) const  required: verdict::keep(), or again_after(d)
+///     void abandon(call&, frame&) const noexcept       optional: the call was dropped; give back what was taken
+///     bool fast_admit(call&, frame&) const noexcept    optional, both or neither: the express lane's versions, which
+///     bool fast_settle(call&, frame&) const noexcept   do all that `admit`, or `settle` of a success, would do and say
+///                                                      true, or do nothing and say false
+///     bool approves(const R& result) const             optional: whether a returned value is a success to it
+///     keel::needs needs, or needs()                    optional: what `fast_*` want in the call; default: nothing
+///     struct frame                                     optional: what it remembers between its hooks of one call
+///     template <class Clock> struct state              optional: made from the policy; every hook then takes a
+///                                                      `state<Clock>&` in front
+///     static constexpr errc rejections[]               optional: what it refuses with; default: errc::refused
+///     config_error validate() const noexcept           optional
+///
+/// Hooks may run in any number of threads at once; a frame belongs to one call. `settle` follows an `admit` that
+/// proceeded, innermost policy first; if a hook throws, `abandon` follows instead.
+template <class P>
+concept policy = std::copy_constructible<P> && detail::is_policy<P, state_of<P, steady_clock>>;
+
+namespace detail {
+
+/// A chain with a policy that has no express lane takes the cold lane from there on.
+template <class P, class Clock>
+inline constexpr bool express = has_express_lane<P, state_of<P, Clock>>;
+
+template <class P>
+constexpr needs needs_of(const P& p) noexcept {
+    if constexpr (requires { p.needs(); })
+        return p.needs();
+    else if constexpr (requires { p.needs; })
+        return p.needs;
+    else
+        return {};
+}
+
+template <class P>
+constexpr config_error validate(const P& p) noexcept {
+    if constexpr (requires { p.validate(); })
+        return p.validate();
+    else
+        return {};
+}
+
+inline constexpr errc default_rejections[] = {errc::refused};
+
+template <class P>
+constexpr auto rejections_of() noexcept {
+    if constexpr (requires { P::rejections.size(); })
+        return P::rejections;
+    else if constexpr (requires { P::rejections; })
+        return std::to_array(P::rejections);
+    else
+        return std::to_array(default_rejections);
+}
+
+} // namespace detail
+} // namespace keel

@@ -1,0 +1,93 @@
+#pragma once
+// SPDX-License-Identifier: BSL-1.0
+
+#include "detail/macros.hpp"
+#include "error.hpp"
+
+#include <concepts>
+#include <expected>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+
+namespace keel {
+
+/// `std::expected`, and any type of its shape: holds a value or an error, and can be made from an error alone.
+template <class E>
+concept expected_like = requires(const E& e) {
+    typename E::value_type;
+    typename E::error_type;
+    { e.has_value() } -> std::convertible_to<bool>;
+    { e.error() } -> std::convertible_to<const typename E::error_type&>;
+};
+
+/// A function that returns one of these reports failure by it, and not by an exception.
+template <class R>
+concept reports_errors = expected_like<R> || std::same_as<R, std::error_code>;
+
+namespace detail {
+
+template <class E, class X>
+concept takes_unexpect = std::constructible_from<E, std::unexpect_t, X>;
+template <class E, class X>
+concept takes_unexpected = requires {
+    typename E::unexpected_type;
+} && std::constructible_from<E, typename E::unexpected_type> && std::constructible_from<typename E::unexpected_type, X>;
+
+/// An `E` that holds the error `x`.
+template <class E, class X>
+constexpr E from_error(X&& x) {
+    if constexpr (takes_unexpect<E, X>)
+        return E(std::unexpect, std::forward<X>(x));
+    else if constexpr (takes_unexpected<E, X>)
+        return E(typename E::unexpected_type(std::forward<X>(x)));
+    else
+        return E(std::forward<X>(x));
+}
+
+template <class E, class X>
+concept can_hold_error = takes_unexpect<E, X> || takes_unexpected<E, X> || std::constructible_from<E, X>;
+
+/// Says of a returned object what it is; `unit` stands for void.
+struct unit {};
+
+template <class R>
+KEEL_ALWAYS_INLINE constexpr bool is_ok(const R& r) noexcept {
+    if constexpr (expected_like<R>)
+        return r.has_value();
+    else if constexpr (std::same_as<R, std::error_code>)
+        return !r;
+    else
+        return true;
+}
+
+template <class T>
+struct users_error {
+    static const T* in(const T& x) noexcept { return &x; }
+};
+template <class X, errc... Rs>
+struct users_error<error_of<X, Rs...>> {
+    static const X* in(const error_of<X, Rs...>& e) noexcept { return e.error(); }
+};
+template <class X>
+struct users_error<basic_failure<X>> {
+    static const X* in(const basic_failure<X>& f) noexcept { return f.error(); }
+};
+template <>
+struct users_error<failure> {
+    static const unit* in(const failure&) noexcept { return nullptr; }
+};
+
+/// The error that the user's function put into `r`, which is not ok; null if something else stands in its place.
+template <class R>
+constexpr auto error_in(const R& r) noexcept {
+    if constexpr (expected_like<R>)
+        return users_error<typename R::error_type>::in(r.error());
+    else if constexpr (std::same_as<R, std::error_code>)
+        return &r;
+    else
+        return static_cast<const unit*>(nullptr);
+}
+
+} // namespace detail
+} // namespace keel

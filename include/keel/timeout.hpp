@@ -1,0 +1,82 @@
+#pragma once
+// SPDX-License-Identifier: BSL-1.0
+
+#include "config.hpp"
+#include "detail/macros.hpp"
+#include "policy.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+namespace keel {
+
+/// What becomes of a value that arrives after the deadline.
+enum class late_success : bool {
+    fail, ///< the call ends with `errc::timed_out`
+    keep, ///< the value is returned
+};
+
+struct timeout_config {
+    nanos after = std::chrono::seconds(1); ///< above 0, at most 100 years
+    keel::late_success late_success = keel::late_success::fail;
+};
+
+/// Sets a deadline `after` the moment when the call reaches this policy; the nearer of nested ones wins. The function
+/// sees it as `context::deadline()`. Left of `retry` it bounds all attempts together, right of it each one.
+///
+/// A blocking function is not interrupted. If it returns a value too late, the outcome is `errc::timed_out`; an error
+/// or an exception that comes too late stays what it is.
+struct timeout_policy {
+    timeout_config config{};
+
+    struct frame {
+        time_point due;
+        time_point outer;
+    };
+    static constexpr errc rejections[] = {errc::timed_out};
+
+    constexpr timeout_policy operator()(nanos after) const { return (*this)(timeout_config{.after = after}); }
+    constexpr timeout_policy operator()(const timeout_config& c) const { return detail::validated(timeout_policy{c}); }
+
+    constexpr config_error validate() const noexcept {
+        return detail::checker("timeout").positive("after", config.after).error;
+    }
+
+    constexpr keel::needs needs() const noexcept {
+        return {.entry_time = true, .settle_time = config.late_success == late_success::fail};
+    }
+
+    KEEL_ALWAYS_INLINE bool fast_admit(call& c, frame& f) const noexcept {
+        f.outer = c.deadline;
+        f.due = std::min(c.deadline, c.now() + config.after);
+        c.deadline = f.due;
+        return true;
+    }
+    KEEL_ALWAYS_INLINE bool fast_settle(call& c, frame& f) const noexcept {
+        if (is_late(c, f)) [[unlikely]]
+            return false;
+        c.deadline = f.outer;
+        return true;
+    }
+
+    admission admit(call& c, frame& f) const noexcept {
+        fast_admit(c, f);
+        return proceed;
+    }
+    verdict settle(call& c, frame& f, outcome& o) const noexcept {
+        if (o.succeeded() && is_late(c, f)) o.reject(errc::timed_out);
+        c.deadline = f.outer;
+        return verdict::keep();
+    }
+    void abandon(call& c, frame& f) const noexcept { c.deadline = f.outer; }
+
+  private:
+    KEEL_ALWAYS_INLINE bool is_late(call& c, const frame& f) const noexcept {
+        return config.late_success == late_success::fail && c.now() > f.due;
+    }
+};
+
+/// `timeout | ...`, `timeout(50ms) | ...`, `timeout({.after = 50ms, .late_success = late_success::keep}) | ...`
+inline constexpr timeout_policy timeout{};
+
+} // namespace keel

@@ -1,0 +1,215 @@
+#pragma once
+// SPDX-License-Identifier: BSL-1.0
+
+#include "../call.hpp"
+#include "../config.hpp"
+#include "../detail/macros.hpp"
+#include "../policy.hpp"
+#include "../sync/atomics.hpp"
+#include "../sync/cache_line.hpp"
+#include "judgement.hpp"
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace keel {
+
+struct sliding_time_window_options {
+    std::size_t shards = 16;  ///< threads that count without an atomic read-modify-write
+    std::size_t buckets = 16; ///< the most that a window may have; 8 bytes each in each shard
+};
+
+/// The results of the last `span`: the current bucket, which is not over yet, and the `buckets - 1` before it. Buckets
+/// start at whole multiples of their length on the clock. A success reads the clock and costs one plain addition.
+template <sliding_time_window_options Options = sliding_time_window_options{}>
+struct basic_sliding_time_window {
+    nanos span = std::chrono::seconds(10); ///< a whole multiple of `buckets` nanoseconds
+    int buckets = 10;                      ///< at least 1
+
+    static constexpr bool by_rate = true;
+
+    constexpr void check(detail::checker& c, double) const noexcept {
+        c.positive("window.span", span)
+            .require(buckets >= 1, "window.buckets", buckets, "must be at least 1")
+            .require(buckets <= static_cast<std::int64_t>(Options.buckets), "window.buckets", buckets,
+                     "must be at most sliding_time_window_options::buckets (16 by default): raise that");
+        if (c.error) return;
+        c.require(span.count % buckets == 0, "window.span", static_cast<double>(span.count),
+                  "must be a whole multiple of window.buckets nanoseconds");
+    }
+    static constexpr keel::needs needs() noexcept { return {.entry_time = false, .settle_time = true}; }
+    constexpr std::int64_t bucket_length() const noexcept { return span.count / buckets; }
+    template <class Atomics>
+    class counts;
+};
+
+using sliding_time_window = basic_sliding_time_window<>;
+
+namespace detail {
+
+/// One bucket: `epoch:32 | count:32`. Whoever finds another epoch than its own starts it over, so nothing is cleared
+/// and nothing tears. Epochs wrap after 2^32 buckets and are compared by their distance.
+struct bucket {
+    std::uint64_t word = 0;
+
+    static constexpr bucket of(std::uint32_t epoch, std::uint32_t count) noexcept {
+        return {std::uint64_t{epoch} << 32 | count};
+    }
+    constexpr std::uint32_t epoch() const noexcept { return static_cast<std::uint32_t>(word >> 32); }
+    constexpr std::uint32_t count() const noexcept { return static_cast<std::uint32_t>(word); }
+    constexpr bool is_full() const noexcept { return count() == 0xffff'ffff; }
+    /// How many buckets ago it was current at `now`; above 2^31 if it lies ahead.
+    constexpr std::uint32_t age(std::uint32_t now) const noexcept { return now - epoch(); }
+
+    /// With one more in `epoch`. A result that comes later than a whole window is lost, and so is one too many.
+    constexpr bucket plus_one(std::uint32_t now) const noexcept {
+        if (now == epoch()) return is_full() ? *this : bucket{word + 1};
+        return static_cast<std::int32_t>(now - epoch()) > 0 || count() == 0 ? of(now, 1) : *this;
+    }
+};
+
+} // namespace detail
+
+template <sliding_time_window_options Options>
+template <class Atomics>
+class basic_sliding_time_window<Options>::counts {
+  public:
+    using window = basic_sliding_time_window;
+
+    // The healthy path needs no division: the shard knows since when its current bucket runs.
+    KEEL_ALWAYS_INLINE bool try_success(const window& w, call& c) noexcept {
+        const std::uint32_t slot = Atomics::slot();
+        if (slot >= Options.shards) [[unlikely]]
+            return false;
+        shard& mine = shards_[slot];
+        const std::int64_t into = ticks(c) - mine.started.load(std::memory_order_relaxed);
+        if (static_cast<std::uint64_t>(into) >= static_cast<std::uint64_t>(w.bucket_length())) [[unlikely]]
+            return false;
+        auto& current = mine.calls[mine.current.load(std::memory_order_relaxed)];
+        const detail::bucket seen{current.load(std::memory_order_relaxed)};
+        if (seen.is_full()) [[unlikely]]
+            return false;
+        current.store(seen.word + 1, std::memory_order_relaxed);
+        return true;
+    }
+
+    void success(const window& w, call& c, std::uint64_t) noexcept { count_call(w, c); }
+
+    void failure(const window& w, call& c, std::uint64_t) noexcept {
+        count_call(w, c);
+        add_shared(failures_[index(w, c)], epoch(w, c));
+    }
+
+    judgement judge(const window& w, call& c, int minimum_calls, double failure_rate) const noexcept {
+        const std::uint32_t now = epoch(w, c);
+        std::uint64_t calls = 0;
+        for (const shard& s : shards_)
+            calls += held(w, s.calls, now);
+        calls -= forgotten(w, calls_before_, now, calls);
+        std::uint64_t failures = held(w, failures_, now);
+        failures -= forgotten(w, failures_before_, now, failures);
+        if (calls < static_cast<std::uint64_t>(minimum_calls)) return judgement::too_few;
+        return detail::reaches(failures, calls, failure_rate) ? judgement::failing : judgement::healthy;
+    }
+
+    /// Forgets what was counted, up to the current bucket's counts so far. A thread that comes late can't undo it.
+    void start_over(const window& w, call& c) noexcept {
+        const std::uint32_t now = epoch(w, c);
+        std::uint32_t calls = 0;
+        for (const shard& s : shards_)
+            calls += in_bucket(s.calls[index(w, c)], now);
+        advance(calls_before_, detail::bucket::of(now, calls));
+        advance(failures_before_, detail::bucket::of(now, in_bucket(failures_[index(w, c)], now)));
+    }
+
+  private:
+    using word = typename Atomics::template atomic<std::uint64_t>;
+    using ring = std::array<word, Options.buckets>;
+    struct alignas(cache_line) shard {
+        typename Atomics::template atomic<std::int64_t> started{INT64_MIN};
+        typename Atomics::template atomic<std::uint32_t> current{0};
+        ring calls{};
+    };
+
+    static std::int64_t ticks(call& c) noexcept { return c.now().time_since_epoch().count(); }
+    static std::int64_t number(const window& w, call& c) noexcept {
+        const std::int64_t t = ticks(c);
+        return t / w.bucket_length() - (t % w.bucket_length() < 0 ? 1 : 0);
+    }
+    static std::uint32_t epoch(const window& w, call& c) noexcept { return static_cast<std::uint32_t>(number(w, c)); }
+    static std::size_t index(const window& w, call& c) noexcept {
+        return static_cast<std::size_t>(static_cast<std::uint64_t>(number(w, c)) %
+                                        static_cast<std::uint64_t>(w.buckets));
+    }
+
+    void count_call(const window& w, call& c) noexcept {
+        std::uint32_t slot = Atomics::slot();
+        if (slot >= Options.shards) slot = Atomics::claim_slot();
+        if (slot >= Options.shards) {
+            add_shared(shards_[Options.shards].calls[index(w, c)], epoch(w, c));
+            return;
+        }
+        shard& mine = shards_[slot];
+        auto& current = mine.calls[index(w, c)];
+        const detail::bucket seen{current.load(std::memory_order_relaxed)};
+        const detail::bucket next = seen.plus_one(epoch(w, c));
+        current.store(next.word, std::memory_order_relaxed);
+        if (next.epoch() != epoch(w, c)) return;
+        mine.started.store(number(w, c) * w.bucket_length(), std::memory_order_relaxed);
+        mine.current.store(static_cast<std::uint32_t>(index(w, c)), std::memory_order_relaxed);
+    }
+
+    // Sequentially consistent, as in the count window: two failures at once must not both miss each other.
+    static void add_shared(word& w, std::uint32_t now) noexcept {
+        std::uint64_t seen = w.load(std::memory_order_relaxed);
+        while (!w.compare_exchange_weak(seen, detail::bucket{seen}.plus_one(now).word, std::memory_order_seq_cst,
+                                        std::memory_order_relaxed)) {
+        }
+    }
+
+    static std::uint32_t in_bucket(const word& w, std::uint32_t now) noexcept {
+        const detail::bucket b{w.load(std::memory_order_seq_cst)};
+        return b.epoch() == now ? b.count() : 0;
+    }
+
+    std::uint64_t held(const window& w, const ring& of, std::uint32_t now) const noexcept {
+        const detail::bucket since{calls_before_.load(std::memory_order_relaxed)};
+        const bool recent = since.age(now) < static_cast<std::uint32_t>(w.buckets);
+        std::uint64_t sum = 0;
+        for (const word& each : of) {
+            const detail::bucket b{each.load(std::memory_order_seq_cst)};
+            if (b.age(now) >= static_cast<std::uint32_t>(w.buckets)) continue;
+            if (recent && b.age(now) > since.age(now)) continue;
+            sum += b.count();
+        }
+        return sum;
+    }
+
+    /// What `held` contains of the time before the last start: part of one bucket, as long as that is in the window.
+    static std::uint64_t forgotten(const window& w, const word& before, std::uint32_t now,
+                                   std::uint64_t most) noexcept {
+        const detail::bucket b{before.load(std::memory_order_relaxed)};
+        const std::uint64_t count = b.age(now) < static_cast<std::uint32_t>(w.buckets) ? b.count() : 0;
+        return count < most ? count : most;
+    }
+
+    static void advance(word& target, detail::bucket to) noexcept {
+        std::uint64_t seen = target.load(std::memory_order_relaxed);
+        const auto is_later = [&] {
+            const auto ahead = static_cast<std::int32_t>(to.epoch() - detail::bucket{seen}.epoch());
+            return ahead > 0 || (ahead == 0 && to.count() > detail::bucket{seen}.count()) || seen == 0;
+        };
+        while (is_later() && !target.compare_exchange_weak(seen, to.word, std::memory_order_relaxed)) {
+        }
+    }
+
+    std::array<shard, Options.shards + 1> shards_{};
+    ring failures_{};
+    word calls_before_{0};
+    word failures_before_{0};
+};
+
+} // namespace keel
