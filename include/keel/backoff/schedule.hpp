@@ -16,9 +16,9 @@ namespace keel {
 /// A range that can be read again from the start for each call, by several threads at once.
 template <class R>
 concept duration_range = std::copy_constructible<R> && requires(const R& r) {
-    { std::ranges::begin(r) } -> std::forward_iterator;
+    { std::ranges::begin(r) } -> std::copyable;
     { *std::ranges::begin(r) } -> std::convertible_to<nanos>;
-    std::ranges::end(r);
+    { std::ranges::begin(r) == std::ranges::end(r) } -> std::convertible_to<bool>;
 };
 
 /// The delays of a range, one after the other; a retry ends where they end. Negative delays count as 0.

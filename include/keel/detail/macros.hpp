@@ -9,9 +9,13 @@
 // The cold lane must stay out of the caller, or its code and its spills become part of the healthy path.
 #define KEEL_COLD [[gnu::noinline, gnu::cold]]
 
-// An object in a shared library reaches thread-local data through a call of __tls_get_addr (9 instructions and a
-// function call here) unless it names the initial-exec model, which needs four bytes of glibc's static TLS reserve.
+// An object in a shared library reaches thread-local data through a call of __tls_get_addr unless it names the
+// initial-exec model, which needs four bytes of glibc's static TLS reserve. An executable does better by itself.
+#if defined(__PIC__) && !defined(__PIE__)
 #define KEEL_THREAD_LOCAL [[gnu::tls_model("initial-exec")]] constinit inline thread_local
+#else
+#define KEEL_THREAD_LOCAL constinit inline thread_local
+#endif
 
 // The core compiles with -fno-exceptions, where `try` and `catch` are errors.
 #if defined(__cpp_exceptions)

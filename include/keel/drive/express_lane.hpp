@@ -254,8 +254,9 @@ class callable_pipeline {
             "keel: the function returns something that can't be moved, so it can't be carried past a failed attempt");
         frames fr{};
         junction at{0, 0, false};
-        if (parts::express && admit_all(c, fr, at, indices{})) [[likely]]
-            return run_admitted<Channel>(c, f, fr);
+        if constexpr (parts::express) {
+            if (admit_all(c, fr, at, indices{})) [[likely]] return run_admitted<Channel>(c, f, fr);
+        }
         return go_on<Channel>(f, stopped{c, fr, at});
     }
 
@@ -277,7 +278,7 @@ class callable_pipeline {
             c.turn();
             junction at{size, 0, true};
             if (!settle_all(c, fr, at, r, indices{})) [[unlikely]]
-                replace(r, go_on_returned<Channel>(f, stopped{c, fr, at}, r));
+                replace(r, go_on_returned<Channel>(f, stopped{c, fr, at}, std::move(r)));
         }
         return r;
     }
@@ -321,7 +322,7 @@ class callable_pipeline {
         return cold_lane<callable_pipeline, Channel, F>(*this, f, stop).run();
     }
     template <class Channel, class F>
-    KEEL_COLD typename Channel::result go_on_returned(F& f, const stopped& stop, typename Channel::result& r) {
+    KEEL_COLD typename Channel::result go_on_returned(F& f, const stopped& stop, typename Channel::result r) {
         return cold_lane<callable_pipeline, Channel, F>(*this, f, stop).run_returned(r);
     }
     template <class Channel, class F>

@@ -62,21 +62,25 @@ class basic_sliding_window<Options>::counts {
         const std::uint64_t turn = failures_.fetch_add(1, std::memory_order_seq_cst);
         // Sequentially consistent with the loads in judge(): of two threads that fail at once, the later one to store
         // sees both positions. Were the order weaker, each could miss the other's and the trip would be lost.
-        positions_[turn % Options.failures].exchange(position, std::memory_order_seq_cst);
+        positions_[turn % ring_size].exchange(position, std::memory_order_seq_cst);
     }
 
     judgement judge(const window& w, call&, int minimum_calls, double failure_rate) const noexcept {
-        const std::uint64_t failures = failures_.load(std::memory_order_seq_cst);
-        const std::uint64_t total = calls_.sum();
-        const std::uint64_t first = first_.load(std::memory_order_relaxed);
-        const auto size = static_cast<std::uint64_t>(w.calls);
-        const std::uint64_t held = std::min(total - std::min(first, total), size);
-        if (held < std::min(static_cast<std::uint64_t>(minimum_calls), size)) return judgement::too_few;
-        const std::uint64_t needed = detail::fewest_reaching(held, failure_rate);
-        if (failures < needed) return judgement::healthy;
-        const std::uint64_t position =
-            positions_[(failures - needed) % Options.failures].load(std::memory_order_seq_cst);
-        return position > total - held ? judgement::failing : judgement::healthy;
+        for (;;) {
+            const std::uint64_t failures = failures_.load(std::memory_order_seq_cst);
+            const std::uint64_t total = calls_.sum();
+            const std::uint64_t first = first_.load(std::memory_order_relaxed);
+            const auto size = static_cast<std::uint64_t>(w.calls);
+            const std::uint64_t held = std::min(total - std::min(first, total), size);
+            if (held < std::min(static_cast<std::uint64_t>(minimum_calls), size)) return judgement::too_few;
+            const std::uint64_t needed = detail::fewest_reaching(held, failure_rate);
+            if (failures < needed) return judgement::healthy;
+            const std::uint64_t turn = failures - needed;
+            const std::uint64_t position = positions_[turn % ring_size].load(std::memory_order_seq_cst);
+            if (position <= total - held) return judgement::healthy;
+            // Others may have failed so often meanwhile that the place holds a later position: then it says nothing.
+            if (failures_.load(std::memory_order_seq_cst) <= turn + ring_size) return judgement::failing;
+        }
     }
 
     /// Forgets what was counted. Raised and never lowered, so that a thread that comes late can't undo it.
@@ -85,10 +89,13 @@ class basic_sliding_window<Options>::counts {
     }
 
   private:
+    // One more than a window can need: a failure that is being noted takes no place from those that count.
+    static constexpr std::size_t ring_size = Options.failures + 1;
+
     sharded_count<Options.shards, Atomics> calls_;
     typename Atomics::template atomic<std::uint64_t> first_{0};
     typename Atomics::template atomic<std::uint64_t> failures_{0};
-    std::array<typename Atomics::template atomic<std::uint64_t>, Options.failures> positions_{};
+    std::array<typename Atomics::template atomic<std::uint64_t>, ring_size> positions_{};
 };
 
 } // namespace keel

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: BSL-1.0
+
+#include "baselines.hpp"
+#include "table.hpp"
+#include "work.hpp"
+
+#include <keel/keel.hpp>
+
+#include <benchmark/benchmark.h>
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <cstdio>
+#include <expected>
+#include <memory>
+#include <mutex>
+#include <stop_token>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <type_traits>
+#include <utility>
+
+namespace {
+
+using namespace std::chrono_literals;
+using bench::work;
+
+#if !defined(__OPTIMIZE__) || !defined(NDEBUG)
+#error "the benchmarks mean something only with -O3 -DNDEBUG"
+#endif
+constexpr const char* flags = "-std=c++23 -O3 -DNDEBUG";
+
+constexpr const char* healthy = "The function succeeds";
+constexpr const char* unhealthy = "Refusals and failures";
+constexpr const char* no_clock = "-";
+
+constexpr auto card = keel::timeout | keel::retry<keel::exp_jitter> | keel::breaker<keel::sliding_window>;
+constexpr const char* card_text = "timeout | retry<exp_jitter> | breaker<sliding_window>";
+
+bench::table results;
+
+void tick() {
+    static std::atomic<int> runs{0};
+    if (runs.fetch_add(1) % 20 == 0) std::fputc('.', stderr);
+}
+
+enum class scale { all_threads, one_thread };
+
+/// One row for each number of threads. They all share the one target; every run warms it up first, which also gives
+/// each thread its slot and takes a circuit out of its warm-up.
+template <class Target, class Call, class Check = decltype([](Target&) { return true; })>
+void add(const char* group, const std::string& name, const char* clock, std::shared_ptr<Target> target, Call call,
+         scale s = scale::all_threads, Check check = {}) {
+    const std::string id = name + (clock == no_clock ? "" : std::string(" @") + clock);
+    results.add({id, group, name, clock});
+    auto* b = benchmark::RegisterBenchmark(id.c_str(), [target, call, check](benchmark::State& state) {
+        Target& shared = *target;
+        if (state.thread_index() == 0) tick();
+        int n = 1;
+        benchmark::DoNotOptimize(n);
+        for (int i = 0; i < 1000; ++i)
+            static_cast<void>(call(shared, n));
+        for (auto _ : state) {
+            const auto r = call(shared, n);
+            benchmark::DoNotOptimize(r);
+        }
+        if (!check(shared)) state.SkipWithError("the circuit is not in the state that this row is about");
+    });
+    b->UseRealTime()->Threads(1);
+    const int threads = static_cast<int>(std::thread::hardware_concurrency());
+    if (s == scale::all_threads && threads > 1) b->Threads(threads);
+}
+
+constexpr auto called = [](auto& p, int n) { return p([n] { return work(n); }); };
+constexpr auto attempted = [](auto& p, int n) { return p.attempt([n] { return work(n); }).has_value(); };
+constexpr auto as_expected = [](auto& p, int n) {
+    return p([n]() -> std::expected<int, std::error_code> { return work(n); }).has_value();
+};
+constexpr auto as_exception = [](auto& p, int n) {
+    try {
+        return p([n] { return work(n); });
+    } catch (const keel::rejected&) {
+        return 0;
+    }
+};
+
+struct none {};
+
+/// Calls `f(clock name, std::type_identity<Clock>)` for every clock that this machine has.
+template <class F>
+void for_each_clock(F f) {
+    f("steady", std::type_identity<keel::steady_clock>{});
+    if (keel::tsc_clock::is_supported()) f("tsc", std::type_identity<keel::tsc_clock>{});
+    f("coarse", std::type_identity<keel::coarse_clock>{});
+    f("cached", std::type_identity<keel::cached_clock>{});
+}
+
+template <auto Chain>
+void add_static(const std::string& name) {
+    add(healthy, name, no_clock, std::make_shared<keel::static_pipeline<Chain>>(), called);
+}
+template <auto Chain>
+void add_static_with_clocks(const std::string& name) {
+    for_each_clock([&]<class Clock>(const char* clock, std::type_identity<Clock>) {
+        add(healthy, name, clock, std::make_shared<keel::static_pipeline<Chain, Clock>>(), called);
+    });
+}
+
+constexpr const char* raw_call = "raw call";
+constexpr const char* one_fetch_add = "one fetch_add, uncontended";
+
+struct alignas(64) counter {
+    std::atomic<std::uint64_t> n{0};
+};
+thread_local counter own;
+
+void add_healthy() {
+    add(healthy, raw_call, no_clock, std::make_shared<none>(), [](none&, int n) { return work(n); });
+    add(healthy, one_fetch_add, no_clock, std::make_shared<none>(),
+        [](none&, int) { return own.n.fetch_add(1, std::memory_order_relaxed); });
+    add(healthy, "one fetch_add, shared by the threads", no_clock, std::make_shared<counter>(),
+        [](counter& c, int) { return c.n.fetch_add(1, std::memory_order_relaxed); });
+
+    add_static<keel::retry<keel::exp_jitter>>("retry<exp_jitter>");
+    add_static<keel::breaker<keel::sliding_window>>("breaker<sliding_window>");
+    add_static<keel::breaker<keel::consecutive_failures>>("breaker<consecutive_failures>");
+    add_static_with_clocks<keel::breaker<keel::sliding_time_window>>("breaker<sliding_time_window>");
+    add_static_with_clocks<keel::timeout>("timeout");
+
+    for_each_clock([]<class Clock>(const char* clock, std::type_identity<Clock>) {
+        add(healthy, "by hand: timeout, retry, breaker", clock, std::make_shared<bench::by_hand<Clock>>(), called);
+    });
+    add_static_with_clocks<card>(std::string(card_text));
+    for_each_clock([]<class Clock>(const char* clock, std::type_identity<Clock>) {
+        using pipeline = keel::pipeline<std::remove_const_t<decltype(card)>, Clock>;
+        add(healthy, std::string("the same, configured at run time"), clock, std::make_shared<pipeline>(card), called);
+    });
+
+    add(healthy, "guides: breaker, mutex and deque", "steady", std::make_shared<bench::mutex_deque_breaker>(), called);
+    add(healthy, "guides: breaker, mutex and counter", no_clock, std::make_shared<bench::mutex_counter_breaker>(),
+        called);
+    add(healthy, "guides: breaker, ring and one fetch_add", no_clock, std::make_shared<bench::ring_breaker>(), called);
+}
+
+template <class Pipeline>
+std::shared_ptr<Pipeline> tripped() {
+    auto p = std::make_shared<Pipeline>();
+    for (int i = 0; i < 1000 && p->circuit().state() != keel::circuit_state::open; ++i)
+        static_cast<void>(p->attempt([]() -> int { throw 1; }));
+    return p;
+}
+
+constexpr auto is_open = [](auto& p) { return p.circuit().state() == keel::circuit_state::open; };
+constexpr auto is_closed = [](auto& p) { return p.circuit().state() == keel::circuit_state::closed; };
+
+void add_unhealthy() {
+    static constexpr auto quick =
+        keel::timeout | keel::retry<keel::exp_jitter> |
+        keel::breaker<keel::sliding_window>({.minimum_calls = 1, .open_for = std::chrono::hours(24)});
+    for_each_clock([]<class Clock>(const char* clock, std::type_identity<Clock>) {
+        using pipeline = keel::static_pipeline<quick, Clock>;
+        add(unhealthy, "refused by the open circuit: attempt()", clock, tripped<pipeline>(), attempted,
+            scale::all_threads, is_open);
+        add(unhealthy, "refused by the open circuit: std::expected", clock, tripped<pipeline>(), as_expected,
+            scale::all_threads, is_open);
+        add(unhealthy, "refused by the open circuit: exception", clock, tripped<pipeline>(), as_exception,
+            scale::all_threads, is_open);
+    });
+
+    // Every second call succeeds, so the window never consists of failures only and the circuit stays closed. On one
+    // thread: of several, one that is interrupted while it judges the window can still trip the circuit.
+    static constexpr auto patient =
+        keel::timeout | keel::retry<keel::exp_jitter>({.attempts = 1}) |
+        keel::breaker<keel::sliding_window>({.window = {.calls = 100}, .failure_rate = 1.0, .minimum_calls = 100});
+    using failing = keel::static_pipeline<patient>;
+    add(
+        unhealthy, "one failed std::expected and one success: two calls", "steady", std::make_shared<failing>(),
+        [](failing& p, int n) {
+            const auto bad = p([n] { return bench::failing_work(n); });
+            const auto good = p([n]() -> std::expected<int, std::error_code> { return work(n); });
+            return good.has_value() && !bad.has_value();
+        },
+        scale::one_thread, is_closed);
+    add(
+        unhealthy, "one exception caught and one success: two calls", "steady", std::make_shared<failing>(),
+        [](failing& p, int n) {
+            int caught = 0;
+            try {
+                caught = p([n] { return bench::throwing_work(n); });
+            } catch (int e) {
+                caught = e;
+            }
+            return caught + p([n] { return work(n); });
+        },
+        scale::one_thread, is_closed);
+
+    // One thread: a cycle is a sequence of states, which two threads would mix up.
+    struct cycle {
+        keel::manual_clock time;
+        keel::static_pipeline<keel::breaker<keel::consecutive_failures>(
+                                  {.window = {.failures = 1}, .open_for = 1s, .half_open_calls = 1}),
+                              keel::manual_clock>
+            pipeline{time};
+        keel::circuit<keel::consecutive_failures, keel::manual_clock>& circuit() { return pipeline.circuit(); }
+    };
+    add(
+        unhealthy, "trip, open period over, half-open, probe, closed: two calls", "manual", std::make_shared<cycle>(),
+        [](cycle& c, int n) {
+            const auto bad = c.pipeline([n] { return bench::failing_work(n); });
+            c.time.advance(2s);
+            const auto good = c.pipeline([n]() -> std::expected<int, std::error_code> { return work(n); });
+            return good.has_value() && !bad.has_value();
+        },
+        scale::one_thread, is_closed);
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    // glibc drops the lock prefix of some atomics, and its mutexes' too, as long as a process has one thread.
+    std::mutex mutex;
+    std::condition_variable_any wake;
+    const std::jthread idle([&](std::stop_token stop) {
+        std::unique_lock lock(mutex);
+        wake.wait(lock, stop, [] { return false; });
+    });
+
+    benchmark::Initialize(&argc, argv);
+    if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
+    keel::cached_clock::update();
+    add_healthy();
+    add_unhealthy();
+    benchmark::RunSpecifiedBenchmarks(&results);
+    std::fputc('\n', stderr);
+    results.print(raw_call, one_fetch_add, flags);
+    benchmark::Shutdown();
+    return results.failed() ? 1 : 0;
+}

@@ -1,0 +1,24 @@
+#pragma once
+// SPDX-License-Identifier: BSL-1.0
+
+#include "backoff.hpp"
+
+#include <range/v3/view/iota.hpp>
+#include <range/v3/view/transform.hpp>
+
+#include <chrono>
+#include <cstdint>
+
+namespace keel::views {
+
+/// The delays of a backoff, lazily: endless, forward, and readable by several threads at once, so that a schedule can
+/// be composed of it: `retry_on(keel::views::delays(keel::exponential{}) | ranges::views::take(5))`. With jitter each
+/// reading draws anew. A backoff that goes by its own history (`decorrelated_jitter`) is its own range: iterate that.
+template <backoff B>
+auto delays(const B& b) {
+    return ranges::views::iota(std::uint32_t{1}) | ranges::views::transform([b](std::uint32_t n) {
+               return std::chrono::nanoseconds(b.delay(n, nanos(0), thread_random()));
+           });
+}
+
+} // namespace keel::views

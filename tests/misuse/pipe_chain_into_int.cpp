@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: BSL-1.0
+// expect: what_is_piped_here_is_not_a_policy__a_policy_has_admit_and_settle
+#include <keel/keel.hpp>
+
+#if defined(MISTAKE)
+constexpr auto c = keel::timeout | keel::retry<keel::exp_jitter> | 3;
+#else
+constexpr auto c = keel::timeout | keel::retry<keel::exp_jitter> | keel::breaker<>;
+#endif
