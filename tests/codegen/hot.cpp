@@ -10,5 +10,9 @@ keel::pipeline stored{chain, keel::cached_clock{}};
 } // namespace
 
 int hot_raw(int key) { return fetch(key); }
-int hot_static(int key) { return fixed([&] { return fetch(key); }); }
-int hot_stored(int key) { return stored([&] { return fetch(key); }); }
+int hot_static(int key) {
+    return fixed([&] { return fetch(key); });
+}
+int hot_stored(int key) {
+    return stored([&] { return fetch(key); });
+}

@@ -26,9 +26,13 @@ void operator delete(void* p, std::size_t) noexcept { std::free(p); }
 
 int main(int argc, char** argv) {
     if (argc != 3) return 2;
-    auto* const hot = std::strcmp(argv[1], "raw") == 0 ? hot_raw : std::strcmp(argv[1], "static") == 0 ? hot_static : hot_stored;
-    for (int i = 0; i < 100; ++i) hot(i);
+    auto* const hot = std::strcmp(argv[1], "raw") == 0      ? hot_raw
+                      : std::strcmp(argv[1], "static") == 0 ? hot_static
+                                                            : hot_stored;
+    for (int i = 0; i < 100; ++i)
+        hot(i);
     const long before = allocations;
-    for (int i = std::atoi(argv[2]); i > 0; --i) hot(i);
+    for (int i = std::atoi(argv[2]); i > 0; --i)
+        hot(i);
     std::printf("%ld allocations\n", allocations - before);
 }

@@ -14,9 +14,7 @@ struct seen {
 
     bool operator==(const seen&) const = default;
 };
-inline seen see() {
-    return {&shared_pipeline, &keel::timeout, &keel::breaker<keel::sliding_window>};
-}
+inline seen see() { return {&shared_pipeline, &keel::timeout, &keel::breaker<keel::sliding_window>}; }
 
 seen seen_by_b();
 int call_in_b(int value);

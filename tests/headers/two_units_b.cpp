@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "shared.hpp"
 
-seen seen_by_b() {
-    return see();
-}
+seen seen_by_b() { return see(); }
 
 int call_in_b(int value) {
     return shared_pipeline([&] { return value; });

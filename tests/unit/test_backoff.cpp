@@ -14,7 +14,8 @@ namespace {
 template <class B>
 std::vector<std::int64_t> first(const B& b, int n) {
     std::vector<std::int64_t> ms;
-    for (auto it = b.begin(); n > 0; --n, ++it) ms.push_back(*it / 1ms);
+    for (auto it = b.begin(); n > 0; --n, ++it)
+        ms.push_back(*it / 1ms);
     return ms;
 }
 template <class B>

@@ -22,8 +22,10 @@ TEST_CASE("a generation wraps within its bits, however few they are") {
 
 TEST_CASE("probes are counted without touching their neighbours") {
     word w = word::half_open(word::generation_mask, 31);
-    for (int i = 0; i < word::most_probes; ++i) w = w.with_grant();
-    for (int i = 0; i < 20; ++i) w = w.with_result(true);
+    for (int i = 0; i < word::most_probes; ++i)
+        w = w.with_grant();
+    for (int i = 0; i < 20; ++i)
+        w = w.with_result(true);
     w = w.with_result(false).without_grant();
     CHECK(w.granted() == 126);
     CHECK(w.recorded() == 21);
@@ -41,12 +43,14 @@ TEST_CASE("a takeover gives up what is out, keeps what came back, and never make
     CHECK(w.granted() == 1);
     CHECK(w.generation() == 1);
     CHECK(w.retrips() == 2);
-    for (int i = 0; i < 15; ++i) w = w.with_takeover();
+    for (int i = 0; i < 15; ++i)
+        w = w.with_takeover();
     CHECK(w == before);
 }
 
 TEST_CASE("the end of an open period is exact, also where 58 bits of time wrap") {
-    for (const std::int64_t t : {std::int64_t{0}, std::int64_t{1} << 57, (std::int64_t{1} << 58) - 1, std::int64_t{1} << 58, (std::int64_t{1} << 62) + 5}) {
+    for (const std::int64_t t : {std::int64_t{0}, std::int64_t{1} << 57, (std::int64_t{1} << 58) - 1,
+                                 std::int64_t{1} << 58, (std::int64_t{1} << 62) + 5}) {
         const time_point until{std::chrono::nanoseconds(t)};
         CHECK(!word::open(until, 3).is_over(until - 1ns));
         CHECK(word::open(until, 3).is_over(until));

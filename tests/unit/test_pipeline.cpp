@@ -25,8 +25,10 @@ struct look_alike {
     using error_type = X;
     using unexpected_type = std::unexpected<X>;
     std::expected<T, X> inside;
-    look_alike(T v) : inside(v) {}
-    look_alike(unexpected_type x) : inside(std::move(x)) {}
+    look_alike(T v)
+      : inside(v) {}
+    look_alike(unexpected_type x)
+      : inside(std::move(x)) {}
     bool has_value() const { return inside.has_value(); }
     const T& operator*() const { return *inside; }
     const X& error() const { return inside.error(); }
@@ -45,11 +47,14 @@ TEST_CASE("the healthy path reads the clock as often as its policies need, and n
     none([] {});
     CHECK(reads == 0);
     keel::pipeline all{card::chain, clock};
-    for (int i = 0; i < 30; ++i) all([] {});
+    for (int i = 0; i < 30; ++i)
+        all([] {});
     CHECK(reads == 60);
     reads = 0;
-    keel::pipeline several{keel::timeout | keel::timeout | keel::breaker<keel::sliding_time_window>({.minimum_calls = 1}), clock};
-    for (int i = 0; i < 30; ++i) several([] {});
+    keel::pipeline several{
+        keel::timeout | keel::timeout | keel::breaker<keel::sliding_time_window>({.minimum_calls = 1}), clock};
+    for (int i = 0; i < 30; ++i)
+        several([] {});
     CHECK(reads == 60);
 }
 
@@ -68,13 +73,18 @@ TEST_CASE("a pipeline gives back what the function returns: plain, void, referen
 TEST_CASE("a value is built where it is returned and not moved on the healthy path") {
     struct counted {
         int* moves;
-        explicit counted(int* m) : moves(m) {}
-        counted(counted&& o) noexcept : moves(o.moves) { ++*moves; }
+        explicit counted(int* m)
+          : moves(m) {}
+        counted(counted&& o) noexcept
+          : moves(o.moves) {
+            ++*moves;
+        }
         counted& operator=(counted&&) = default;
     };
     int moves = 0;
     keel::pipeline p{card::chain};
-    for (int i = 0; i < 30; ++i) p([] {});
+    for (int i = 0; i < 30; ++i)
+        p([] {});
     const counted c = p([&] { return counted(&moves); });
     CHECK(c.moves == &moves);
     CHECK(moves == 0);
@@ -83,19 +93,32 @@ TEST_CASE("a value is built where it is returned and not moved on the healthy pa
 TEST_CASE("an expected comes back as its own type when it can hold a rejection") {
     keel::manual_clock clock;
     keel::pipeline p{keel::timeout(1s), clock};
-    auto r = p([&]() -> std::expected<int, std::error_code> { clock.advance(2s); return 1; });
+    auto r = p([&]() -> std::expected<int, std::error_code> {
+        clock.advance(2s);
+        return 1;
+    });
     static_assert(std::is_same_v<decltype(r), std::expected<int, std::error_code>>);
     CHECK(r.error() == keel::errc::timed_out);
-    auto l = p([&]() -> look_alike<int, std::error_code> { clock.advance(2s); return 1; });
+    auto l = p([&]() -> look_alike<int, std::error_code> {
+        clock.advance(2s);
+        return 1;
+    });
     CHECK(l.error() == keel::errc::timed_out);
-    CHECK(p([&] { clock.advance(2s); return std::error_code(); }) == keel::errc::timed_out);
+    CHECK(p([&] {
+              clock.advance(2s);
+              return std::error_code();
+          }) == keel::errc::timed_out);
 }
 
 TEST_CASE("an expected that can't hold a rejection is widened by the rejections of this chain") {
     keel::manual_clock clock;
     keel::pipeline p{card::chain, clock};
-    auto r = p([&]() -> std::expected<int, own_error> { clock.advance(2s); return 1; });
-    static_assert(std::is_same_v<decltype(r.error()), keel::error_of<own_error, keel::errc::timed_out, keel::errc::circuit_open>&>);
+    auto r = p([&]() -> std::expected<int, own_error> {
+        clock.advance(2s);
+        return 1;
+    });
+    static_assert(std::is_same_v<decltype(r.error()),
+                                 keel::error_of<own_error, keel::errc::timed_out, keel::errc::circuit_open>&>);
     CHECK(r.error().reason() == keel::errc::timed_out);
     CHECK(std::holds_alternative<keel::timed_out>(r.error()));
     keel::pipeline q{keel::retry<keel::constant>, clock};
@@ -110,7 +133,10 @@ TEST_CASE("attempt reports errors, exceptions and rejections and never throws") 
     const auto thrown = p.attempt([]() -> int { throw std::logic_error("x"); });
     CHECK(thrown.error().exception() != nullptr);
     CHECK_THROWS_AS(thrown.error().raise(), std::logic_error);
-    const auto late = p.attempt([&] { clock.advance(2s); return 1; });
+    const auto late = p.attempt([&] {
+        clock.advance(2s);
+        return 1;
+    });
     CHECK(late.error() == keel::errc::timed_out);
     CHECK_THROWS_AS(late.error().raise(), keel::rejected);
     const auto error = p.attempt([]() -> std::expected<int, own_error> { return std::unexpected(own_error{3}); });

@@ -25,7 +25,8 @@ TEST_CASE("counts of threads that start and end all the time, more of them than 
         std::vector<std::jthread> running;
         for (int t = 0; t < threads; ++t) {
             running.emplace_back([&] {
-                for (int i = 0; i < each; ++i) counts.count();
+                for (int i = 0; i < each; ++i)
+                    counts.count();
             });
         }
     }
@@ -39,7 +40,8 @@ TEST_CASE("a pipeline shared by threads loses no call, and trips once they all f
         std::vector<std::jthread> running;
         for (int t = 0; t < 8; ++t) {
             running.emplace_back([&] {
-                for (int i = 0; i < 2000; ++i) p([&] { calls.fetch_add(1, std::memory_order_relaxed); });
+                for (int i = 0; i < 2000; ++i)
+                    p([&] { calls.fetch_add(1, std::memory_order_relaxed); });
             });
         }
     }
@@ -49,7 +51,8 @@ TEST_CASE("a pipeline shared by threads loses no call, and trips once they all f
         std::vector<std::jthread> running;
         for (int t = 0; t < 8; ++t) {
             running.emplace_back([&] {
-                for (int i = 0; i < 200; ++i) static_cast<void>(p([]() -> std::error_code { return std::make_error_code(std::errc::io_error); }));
+                for (int i = 0; i < 200; ++i)
+                    static_cast<void>(p([]() -> std::error_code { return std::make_error_code(std::errc::io_error); }));
             });
         }
     }
@@ -57,7 +60,8 @@ TEST_CASE("a pipeline shared by threads loses no call, and trips once they all f
 }
 
 TEST_CASE("a window never trips below its rate, however its threads are interrupted") {
-    keel::pipeline p{keel::breaker<keel::sliding_window>({.window = {.calls = 256}, .failure_rate = 1, .minimum_calls = 256})};
+    keel::pipeline p{
+        keel::breaker<keel::sliding_window>({.window = {.calls = 256}, .failure_rate = 1, .minimum_calls = 256})};
     std::vector<std::jthread> running;
     for (int t = 0; t < 2; ++t) {
         running.emplace_back([&] {

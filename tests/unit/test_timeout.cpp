@@ -39,7 +39,11 @@ TEST_CASE("timeout keeps a late value if told to, and then reads the clock once"
 TEST_CASE("timeout leaves a late failure what it was") {
     keel::manual_clock clock;
     keel::pipeline p{keel::timeout(50ms), clock};
-    CHECK_THROWS_AS(p([&]() -> int { clock.advance(1h); throw std::logic_error("x"); }), std::logic_error);
+    CHECK_THROWS_AS(p([&]() -> int {
+                        clock.advance(1h);
+                        throw std::logic_error("x");
+                    }),
+                    std::logic_error);
 }
 
 TEST_CASE("the nearer of nested timeouts wins, in either order") {
@@ -55,7 +59,8 @@ TEST_CASE("a deadline is handed on to another pipeline by its context") {
     keel::manual_clock clock;
     keel::pipeline outer{keel::timeout(20ms), clock};
     keel::pipeline inner{keel::timeout(1s), clock};
-    const auto left = outer([&](const keel::context& c) { return inner(c, [](const keel::context& d) { return d.remaining(); }); });
+    const auto left =
+        outer([&](const keel::context& c) { return inner(c, [](const keel::context& d) { return d.remaining(); }); });
     CHECK(left == 20ms);
 }
 
@@ -63,7 +68,11 @@ TEST_CASE("timeout left of retry bounds all attempts, right of it each one") {
     keel::manual_clock clock;
     const auto retry = keel::retry<keel::constant>({.attempts = 3, .backoff = {.every = 10ms}});
     int calls = 0;
-    const auto slow = [&] { ++calls; clock.advance(60ms); return 1; };
+    const auto slow = [&] {
+        ++calls;
+        clock.advance(60ms);
+        return 1;
+    };
 
     keel::pipeline each{retry | keel::timeout(50ms), clock};
     CHECK(each.attempt(slow).error() == keel::errc::timed_out);

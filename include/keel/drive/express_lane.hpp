@@ -114,6 +114,16 @@ concept attemptable = takes_context<F> || std::invocable<F&>;
 template <class F>
 concept reporting = attemptable<F> && reports_errors<std::remove_cvref_t<raw_result<F>>>;
 
+template <class F>
+concept same_when_copied =
+    std::is_trivially_copyable_v<F> && sizeof(F) <= 2 * sizeof(void*) && attemptable<const F> &&
+    takes_context<const F> == takes_context<F> && std::same_as<raw_result<const F>, raw_result<F>>;
+
+/// How the express lane hands the function to the cold one: a small closure that is called as const goes by value, for
+/// its address would force it into memory on every call (two instructions).
+template <class F>
+using handed = std::conditional_t<same_when_copied<F>, const F, F&>;
+
 /// What `pipeline` and `static_pipeline` can do. The function is invoked with a `const keel::context&` if it takes
 /// one, otherwise with nothing; once per attempt, on the calling thread.
 template <class Source, class Clock>
@@ -255,9 +265,10 @@ class callable_pipeline {
         frames fr{};
         junction at{0, 0, false};
         if constexpr (parts::express) {
-            if (admit_all(c, fr, at, indices{})) [[likely]] return run_admitted<Channel>(c, f, fr);
+            if (admit_all(c, fr, at, indices{})) [[likely]]
+                return run_admitted<Channel>(c, f, fr);
         }
-        return go_on<Channel>(f, stopped{c, fr, at});
+        return go_on<Channel, F>(f, stopped{c, fr, at});
     }
 
     template <class Channel, class F>
@@ -271,14 +282,14 @@ class callable_pipeline {
             KEEL_TRY { return invoke<Channel>(f, c); }
             KEEL_CATCH_ALL {
                 finished = true;
-                return go_on_thrown<Channel>(f, stopped{c, fr, {size, 0, true}});
+                return go_on_thrown<Channel, F>(f, stopped{c, fr, {size, 0, true}});
             }
         }();
         if (!finished) [[likely]] {
             c.turn();
             junction at{size, 0, true};
             if (!settle_all(c, fr, at, r, indices{})) [[unlikely]]
-                replace(r, go_on_returned<Channel>(f, stopped{c, fr, at}, std::move(r)));
+                replace(r, go_on_returned<Channel, F>(f, stopped{c, fr, at}, r));
         }
         return r;
     }
@@ -318,16 +329,17 @@ class callable_pipeline {
     }
 
     template <class Channel, class F>
-    KEEL_COLD typename Channel::result go_on(F& f, const stopped& stop) {
-        return cold_lane<callable_pipeline, Channel, F>(*this, f, stop).run();
+    KEEL_COLD typename Channel::result go_on(handed<F> f, const stopped& stop) {
+        return cold_lane<callable_pipeline, Channel, std::remove_reference_t<handed<F>>>(*this, f, stop).run();
     }
     template <class Channel, class F>
-    KEEL_COLD typename Channel::result go_on_returned(F& f, const stopped& stop, typename Channel::result r) {
-        return cold_lane<callable_pipeline, Channel, F>(*this, f, stop).run_returned(r);
+    KEEL_COLD typename Channel::result go_on_returned(handed<F> f, const stopped& stop, typename Channel::result& r) {
+        return cold_lane<callable_pipeline, Channel, std::remove_reference_t<handed<F>>>(*this, f, stop)
+            .run_returned(r);
     }
     template <class Channel, class F>
-    KEEL_COLD typename Channel::result go_on_thrown(F& f, const stopped& stop) {
-        return cold_lane<callable_pipeline, Channel, F>(*this, f, stop).run_thrown();
+    KEEL_COLD typename Channel::result go_on_thrown(handed<F> f, const stopped& stop) {
+        return cold_lane<callable_pipeline, Channel, std::remove_reference_t<handed<F>>>(*this, f, stop).run_thrown();
     }
 
     template <class R>
