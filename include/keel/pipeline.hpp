@@ -7,7 +7,6 @@
 #include "drive/express_lane.hpp"
 
 #include <cstddef>
-#include <functional>
 #include <type_traits>
 #include <utility>
 

@@ -65,7 +65,7 @@ TEST_CASE("a pipeline gives back what the function returns: plain, void, referen
     CHECK(&p([&]() -> int& { return there; }) == &there);
     CHECK(*p([] { return std::make_unique<int>(7); }) == 7);
     static_assert(std::is_void_v<decltype(p([] {}))>);
-    CHECK(&p.attempt([&]() -> int& { return there; })->get() == &there);
+    CHECK(p.attempt([&]() -> int& { return there; }).value() == &there);
     CHECK(p.attempt([] {}).has_value());
     CHECK(**p.attempt([] { return std::make_unique<int>(7); }) == 7);
 }

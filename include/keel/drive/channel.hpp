@@ -9,8 +9,6 @@
 #include <cstddef>
 #include <exception>
 #include <expected>
-#include <functional>
-#include <memory>
 #include <system_error>
 #include <type_traits>
 #include <utility>
@@ -35,7 +33,7 @@ struct throwing_channel {
         if constexpr (std::is_void_v<Raw>)
             return static_cast<void>(f()), unit{};
         else if constexpr (std::is_reference_v<Raw>)
-            return std::addressof(static_cast<std::remove_reference_t<Raw>&>(f()));
+            return __builtin_addressof(static_cast<std::remove_reference_t<Raw>&>(f()));
         else
             return f();
     }
@@ -86,8 +84,7 @@ struct widening_channel {
 
 template <class Raw>
 struct attempted {
-    using value = std::conditional_t<std::is_reference_v<Raw>, std::reference_wrapper<std::remove_reference_t<Raw>>,
-                                     std::remove_cv_t<Raw>>;
+    using value = std::conditional_t<std::is_reference_v<Raw>, std::add_pointer_t<Raw>, std::remove_cv_t<Raw>>;
     using error = void;
 };
 template <expected_like Raw>
@@ -124,6 +121,8 @@ struct attempt_channel {
             }
         } else if constexpr (std::is_void_v<Raw>) {
             return f(), result();
+        } else if constexpr (std::is_reference_v<Raw>) {
+            return result(__builtin_addressof(static_cast<std::remove_reference_t<Raw>&>(f())));
         } else {
             return result(std::in_place, f());
         }

@@ -12,7 +12,6 @@
 #include <array>
 #include <concepts>
 #include <cstddef>
-#include <functional>
 #include <type_traits>
 #include <utility>
 
@@ -153,7 +152,7 @@ class callable_pipeline {
     }
 
     /// Calls `f` through the chain; never throws. `std::expected<T, keel::failure>`, with a reference as a
-    /// `std::reference_wrapper`; for an `E<T, X>` `std::expected<T, keel::basic_failure<X>>`.
+    /// pointer; for an `E<T, X>` `std::expected<T, keel::basic_failure<X>>`.
     template <class F>
         requires attemptable<F>
     KEEL_ALWAYS_INLINE auto attempt(F&& f) noexcept {
@@ -170,7 +169,7 @@ class callable_pipeline {
     auto wrap(F f) & {
         return [this, f = std::move(f)]<class... Args>(Args&&... args) -> decltype(auto)
                    requires std::invocable<const F&, Args...>
-        { return (*this)([&]() -> decltype(auto) { return std::invoke(f, args...); }); };
+        { return (*this)([&]() -> decltype(auto) { return f(args...); }); };
     }
     template <class F>
     auto wrap(F f) && = delete;
