@@ -46,7 +46,8 @@ class invalid_config : public std::invalid_argument {
 
 namespace detail {
 
-/// In constant evaluation this call is itself the compile-time error, and its arguments are in the diagnostic.
+/// In constant evaluation this call is itself the compile-time error. Neither compiler prints its arguments there:
+/// which value it is stands in the chain that the diagnostic points to.
 KEEL_COLD inline void a_configuration_value_is_out_of_range(const config_error& e) {
 #if KEEL_HAS_EXCEPTIONS
     throw invalid_config(e);

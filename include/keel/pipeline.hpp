@@ -43,9 +43,8 @@ pipeline(const C&, Clock) -> pipeline<detail::chain_of<C>, Clock>;
 template <auto Chain, monotonic_clock Clock = steady_clock>
     requires detail::composable<std::remove_const_t<decltype(Chain)>>
 class static_pipeline : public detail::callable_pipeline<detail::constant_chain<Chain>, Clock> {
-    static_assert(
-        !detail::as_chain(Chain).validate(),
-        "keel: a value in this chain's configuration is out of its range: make the chain constexpr to be told which");
+    static_assert(!detail::as_chain(Chain).validate(),
+                  "keel: a value in this chain's configuration is out of its range");
 
   public:
     explicit static_pipeline(Clock clock = {})

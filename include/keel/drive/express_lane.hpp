@@ -119,7 +119,7 @@ concept same_when_copied =
     takes_context<const F> == takes_context<F> && std::same_as<raw_result<const F>, raw_result<F>>;
 
 /// How the express lane hands the function to the cold one: a small closure that is called as const goes by value, for
-/// its address would force it into memory on every call (two instructions).
+/// its address would force it into memory on every call.
 template <class F>
 using handed = std::conditional_t<same_when_copied<F>, const F, F&>;
 
