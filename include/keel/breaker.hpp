@@ -53,6 +53,11 @@ struct breaker_policy : detail::classifying<breaker_policy<Window, Results>> {
         return s.circuit.try_success(f, c, config.window);
     }
 
+    template <class State>
+    admission fast_refuse(State& s, call& c) const noexcept {
+        return s.circuit.is_refusing(c) ? refuse(errc::circuit_open) : proceed;
+    }
+
     template <class R>
         requires(Results::template concerns_value<R>())
     KEEL_ALWAYS_INLINE bool approves(const R& r) const {

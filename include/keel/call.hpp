@@ -25,30 +25,28 @@ class call {
     /// How often the function has been invoked so far: 0 in the first `admit`.
     std::uint32_t attempt = 0;
 
-  private:
-    // As wide as `attempt`, and next to it: the express lane would copy padding, byte by byte, on every call.
-    std::uint32_t knows_now_ = 0;
-
-  public:
     /// The time at the last turn of the call: its entry, the end of the latest attempt, or the end of the latest
     /// wait. The clock is read at most once for each, by whoever asks first.
     time_point now() noexcept {
-        if (knows_now_ == 0) turn_at(clock_.now());
+        if (!knows_now_) turn_at(clock_.now());
         return now_;
     }
+
+    /// The same without reading a clock, for fast hooks: `time_point::min()` where no policy `needs` the time.
+    time_point known_now() const noexcept { return now_; }
 
     /// Whether whoever began the call wants it to end.
     bool stop_requested() const noexcept { return stop_ != nullptr && stop_->stop_requested(); }
 
     /// For drivers. The time goes on: what `now()` said is no longer true.
     void turn() noexcept {
-        knows_now_ = 0;
-        now_ = {};
+        knows_now_ = false;
+        now_ = time_point::min();
     }
     /// For drivers. As `turn()`, with the time known.
     void turn_at(time_point t) noexcept {
         now_ = t;
-        knows_now_ = 1;
+        knows_now_ = true;
     }
     /// For drivers.
     void wait_until(time_point t) {
@@ -57,12 +55,26 @@ class call {
     }
     /// For drivers.
     context as_context(clock_ref clock) const noexcept { return {clock, deadline, attempt, stop_}; }
-    /// For drivers. Which clock `now()` reads. The express lane, which knows the time or needs none, does without.
-    void use(clock_ref clock) noexcept { clock_ = clock; }
+
+    /// For drivers. What the express lane knows of a call when it ends, to go on with in another lane.
+    struct remains {
+        time_point deadline;
+        time_point now;
+        const std::stop_token* stop;
+    };
+    remains leave() const noexcept { return {deadline, now_, stop_}; }
+    call(const remains& r, bool knows_now, std::uint32_t attempts_made, clock_ref clock) noexcept
+      : deadline(r.deadline)
+      , attempt(attempts_made)
+      , knows_now_(knows_now)
+      , now_(r.now)
+      , clock_(clock)
+      , stop_(r.stop) {}
 
   private:
-    time_point now_{};
-    clock_ref clock_;
+    bool knows_now_ = false;
+    time_point now_ = time_point::min();
+    clock_ref clock_; // the express lane, which knows the time or needs none, does without
     const std::stop_token* stop_ = nullptr;
 };
 

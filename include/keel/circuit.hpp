@@ -148,7 +148,7 @@ class circuit {
 
     using permit = circuit_permit;
 
-    /// For policies: what `fast_admit`, `admit`, `fast_settle` and `settle` of a breaker do.
+    /// For policies: what `fast_admit`, `fast_refuse`, `admit`, `fast_settle` and `settle` of a breaker do.
     KEEL_ALWAYS_INLINE bool try_admit(permit& p) const noexcept {
         // Relaxed: a stale closed lets one more call through, whose result its generation then makes harmless.
         p.granted_in = word{word_.load(std::memory_order_relaxed)};
@@ -158,6 +158,10 @@ class circuit {
         if (word_.load(std::memory_order_relaxed) != p.granted_in.bits) [[unlikely]]
             return false;
         return counts_.try_success(window, c);
+    }
+    bool is_refusing(call& c) const noexcept {
+        const word seen{word_.load(std::memory_order_relaxed)};
+        return seen.is_open() && !seen.is_over(c.now());
     }
     KEEL_COLD bool admit(permit& p, call& c) noexcept;
     KEEL_COLD void settle(const permit& p, call& c, ending e) noexcept;

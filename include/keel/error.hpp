@@ -50,8 +50,15 @@ inline const std::error_category& category() noexcept {
             return {value, *this};
         }
     };
-    static const keel_category instance;
-    return instance;
+    // Never destroyed, so that neither a guard nor an order of destruction comes into it.
+    union forever {
+        keel_category value;
+        constexpr forever()
+          : value() {}
+        ~forever() {}
+    };
+    static constinit forever instance;
+    return instance.value;
 }
 
 inline std::error_code make_error_code(errc e) noexcept { return {static_cast<int>(e), category()}; }

@@ -48,11 +48,11 @@ struct needs {
 namespace detail {
 
 struct no_frame {};
-struct no_state {};
+struct absent {};
 
 template <class P, class Clock>
 struct state_type {
-    using type = no_state;
+    using type = absent;
 };
 template <class P, class Clock>
     requires requires { typename P::template state<Clock>; }
@@ -70,13 +70,13 @@ struct frame_type<P> {
     using type = typename P::frame;
 };
 
-/// Calls `hook` with a policy's state, or with nothing if it keeps none.
-template <class State, class Hook>
-KEEL_ALWAYS_INLINE constexpr decltype(auto) with_state(State& state, Hook&& hook) {
-    if constexpr (std::is_same_v<State, no_state>)
+/// Calls `hook` with a policy's state or frame, or with nothing if it keeps none.
+template <class Part, class Hook>
+KEEL_ALWAYS_INLINE constexpr decltype(auto) with_part(Part& part, Hook&& hook) {
+    if constexpr (std::is_same_v<Part, absent>)
         return hook();
     else
-        return hook(state);
+        return hook(part);
 }
 
 } // namespace detail
@@ -103,25 +103,45 @@ template <class P, class... S>
 concept abandons = requires(const P& p, S&... state, call& c, frame_of<P>& f) { p.abandon(state..., c, f); };
 
 template <class P, class... S>
-concept rides_express = requires(const P& p, S&... state, call& c, frame_of<P>& f) {
+concept rides_express_with_frame = requires(const P& p, S&... state, call& c, frame_of<P>& f) {
     { p.fast_admit(state..., c, f) } noexcept -> std::same_as<bool>;
     { p.fast_settle(state..., c, f) } noexcept -> std::same_as<bool>;
+};
+template <class P, class... S>
+concept rides_express_without_frame = requires(const P& p, S&... state, call& c) {
+    { p.fast_admit(state..., c) } noexcept -> std::same_as<bool>;
+    { p.fast_settle(state..., c) } noexcept -> std::same_as<bool>;
+};
+template <class P, class... S>
+concept refuses_at_once = requires(const P& p, S&... state, call& c) {
+    { p.fast_refuse(state..., c) } noexcept -> std::same_as<admission>;
 };
 
 template <class P, class State>
 inline constexpr bool is_policy = admits<P, State> && settles<P, State>;
 template <class P>
-inline constexpr bool is_policy<P, no_state> = admits<P> && settles<P>;
+inline constexpr bool is_policy<P, absent> = admits<P> && settles<P>;
 
 template <class P, class State>
 inline constexpr bool has_abandon = abandons<P, State>;
 template <class P>
-inline constexpr bool has_abandon<P, no_state> = abandons<P>;
+inline constexpr bool has_abandon<P, absent> = abandons<P>;
+
+enum class express_lane { none, with_frame, without_frame };
+
+template <class P, class... S>
+inline constexpr express_lane lane_with = rides_express_without_frame<P, S...> ? express_lane::without_frame
+                                          : rides_express_with_frame<P, S...>  ? express_lane::with_frame
+                                                                               : express_lane::none;
+template <class P, class State>
+inline constexpr express_lane lane_of = lane_with<P, State>;
+template <class P>
+inline constexpr express_lane lane_of<P, absent> = lane_with<P>;
 
 template <class P, class State>
-inline constexpr bool has_express_lane = rides_express<P, State>;
+inline constexpr bool has_fast_refuse = refuses_at_once<P, State>;
 template <class P>
-inline constexpr bool has_express_lane<P, no_state> = rides_express<P>;
+inline constexpr bool has_fast_refuse<P, absent> = refuses_at_once<P>;
 
 } // namespace detail
 
@@ -133,6 +153,11 @@ inline constexpr bool has_express_lane<P, no_state> = rides_express<P>;
 ///     bool fast_admit(call&, frame&) const noexcept    optional, both or neither: the express lane's versions, which
 ///     bool fast_settle(call&, frame&) const noexcept   do all that `admit`, or `settle` of a success, would do and say
 ///                                                      true, or do nothing and say false
+///                                                      (they may leave out the frame, which `admit` then must not set)
+///     admission fast_refuse(call&) const noexcept      optional: refuses if `admit` would, doing all that it would do,
+///                                                      or does nothing and proceeds
+///     bool lets_pass(errc) const noexcept              optional: whether a rejection from further in passes `settle`
+///                                                      unchanged; who has it needs no `settle` for each `fast_admit`
 ///     bool approves(const R& result) const             optional: whether a returned value is a success to it
 ///     keel::needs needs, or needs()                    optional: what `fast_*` want in the call; default: nothing
 ///     struct frame                                     optional: what it remembers between its hooks of one call
@@ -147,10 +172,6 @@ template <class P>
 concept policy = std::copy_constructible<P> && detail::is_policy<P, state_of<P, steady_clock>>;
 
 namespace detail {
-
-/// A chain with a policy that has no express lane takes the cold lane from there on.
-template <class P, class Clock>
-inline constexpr bool express = has_express_lane<P, state_of<P, Clock>>;
 
 template <class P>
 constexpr needs needs_of(const P& p) noexcept {

@@ -102,8 +102,9 @@ struct retry_policy : detail::classifying<retry_policy<Backoff, Results>> {
         return own.error ? own.error : config.backoff.validate();
     }
 
-    KEEL_ALWAYS_INLINE bool fast_admit(call&, frame&) const noexcept { return true; }
-    KEEL_ALWAYS_INLINE bool fast_settle(call&, frame&) const noexcept { return true; }
+    KEEL_ALWAYS_INLINE static bool fast_admit(call&) noexcept { return true; }
+    KEEL_ALWAYS_INLINE static bool fast_settle(call&) noexcept { return true; }
+    constexpr bool lets_pass(errc reason) const noexcept { return reason == errc::circuit_open && !config.when_open; }
 
     template <class R>
         requires(Results::template concerns_value<R>())

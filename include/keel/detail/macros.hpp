@@ -9,6 +9,9 @@
 // The cold lane must stay out of the caller, or its code and its spills become part of the healthy path.
 #define KEEL_COLD [[gnu::noinline, gnu::cold]]
 
+// As KEEL_COLD, for what is off the healthy path and still has to be quick.
+#define KEEL_NOINLINE [[gnu::noinline]]
+
 // An object in a shared library reaches thread-local data through a call of __tls_get_addr unless it names the
 // initial-exec model, which needs four bytes of glibc's static TLS reserve. An executable does better by itself.
 #if defined(__PIC__) && !defined(__PIE__)

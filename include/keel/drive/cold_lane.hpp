@@ -5,18 +5,32 @@
 #include "../detail/macros.hpp"
 #include "../outcome.hpp"
 #include "../policy.hpp"
+#include "parts.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <utility>
 
 namespace keel::detail {
 
-/// Where the express lane stopped.
-struct junction {
-    std::size_t admitted; ///< policies that have admitted, from the outside in
-    std::size_t settled;  ///< policies that have settled, from the inside out
-    bool invoked;         ///< whether the function ran
+/// Where the express lane stopped, in one word: compilers write a struct of small members piece by piece and read it as
+/// a whole, which stalls for longer than a refused call takes.
+class junction {
+  public:
+    constexpr junction() = default;
+    /// `admitted` policies from the outside in, and `settled` ones from the inside out, have done so. `knows_now` says
+    /// whether the call knows the time of its last turn.
+    constexpr junction(std::size_t admitted, std::size_t settled, bool invoked, bool knows_now) noexcept
+      : bits_(admitted << 32 | settled << 2 | std::size_t{invoked} << 1 | std::size_t{knows_now}) {}
+
+    constexpr std::size_t admitted() const noexcept { return bits_ >> 32; }
+    constexpr std::size_t settled() const noexcept { return (bits_ & 0xffff'ffff) >> 2; }
+    constexpr bool invoked() const noexcept { return (bits_ & 2) != 0; }
+    constexpr bool knows_now() const noexcept { return (bits_ & 1) != 0; }
+
+  private:
+    std::uint64_t bits_ = 0;
 };
 
 /// The full nested semantics of a call, from wherever the express lane stopped. Each policy admits, everything inside
@@ -26,40 +40,42 @@ class cold_lane {
   public:
     using result = typename Channel::result;
 
-    cold_lane(Pipeline& p, F& f, const typename Pipeline::stopped& stop) noexcept
+    cold_lane(Pipeline& p, F& f, const typename Pipeline::stopped& stop, junction at) noexcept
       : pipeline_(p)
       , function_(f)
-      , call_(stop.c)
-      , frames_(stop.fr)
-      , at_(stop.at) {
-        call_.use(clock_ref(p.clock()));
-    }
+      , call_(stop.call, at.knows_now(), at.invoked() ? 1 : 0, clock_ref(p.clock()))
+      , frames_(stop.frames)
+      , admitted_(at.admitted())
+      , settled_(at.settled())
+      , invoked_(at.invoked()) {}
 
+    /// The function has not run yet, or has thrown what is being handled now.
     result run() {
-        run_inside<0>();
-        return finish();
+        if (invoked_) outcome_.threw(std::current_exception());
+        return go_on();
     }
     /// The function has returned `r`.
     result run_returned(result& r) {
         outcome_.emplace([&]() -> result { return std::move(r); });
-        return run();
-    }
-    /// The function has thrown what is being handled now.
-    result run_thrown() {
-        call_.turn();
-        outcome_.threw(std::current_exception());
-        return run();
+        return go_on();
     }
 
   private:
     static constexpr std::size_t size = Pipeline::size;
 
+    result go_on() {
+        run_inside<0>();
+        if (result* r = outcome_.result()) return std::move(*r);
+        if (outcome_.exception()) return Channel::threw(outcome_.exception());
+        return Channel::rejected(outcome_.rejection());
+    }
+
     template <std::size_t I>
     void run_inside() {
         if constexpr (I == size) {
-            if (!std::exchange(at_.invoked, false)) invoke();
+            if (!std::exchange(invoked_, false)) invoke();
         } else {
-            if (I >= at_.admitted) {
+            if (I >= admitted_) {
                 const admission a =
                     with_hooks<I>([&](const auto& p, auto&... state) { return p.admit(state..., call_, frame<I>()); });
                 if (!a.granted()) return outcome_.reject(a.reason);
@@ -67,12 +83,13 @@ class cold_lane {
             dropped_on_unwinding<I> guard{*this};
             for (;;) {
                 run_inside<I + 1>();
-                if (I >= size - std::exchange(at_.settled, I < size - at_.settled ? 0 : at_.settled)) break;
+                if (I >= size - settled_) break; // it has settled on the express lane
+                settled_ = 0;
                 const verdict v = with_hooks<I>(
                     [&](const auto& p, auto&... state) { return p.settle(state..., call_, frame<I>(), outcome_); });
                 if (!v.again) break;
                 call_.wait_until(call_.now() + v.delay);
-                at_ = {0, 0, false};
+                admitted_ = 0;
             }
             guard.armed = false;
         }
@@ -87,20 +104,14 @@ class cold_lane {
         call_.turn();
     }
 
-    result finish() {
-        if (result* r = outcome_.result()) return std::move(*r);
-        if (outcome_.exception()) return Channel::threw(outcome_.exception());
-        return Channel::rejected(outcome_.rejection());
-    }
-
     template <std::size_t I>
     auto& frame() noexcept {
-        return Pipeline::template frame<I>(frames_);
+        return detail::at<I>(frames_);
     }
     template <std::size_t I, class Hook>
     decltype(auto) with_hooks(Hook&& hook) {
         auto& state = pipeline_.template state<I>();
-        return with_state(state, [&](auto&... s) -> decltype(auto) { return hook(pipeline_.template get<I>(), s...); });
+        return with_part(state, [&](auto&... s) -> decltype(auto) { return hook(pipeline_.template get<I>(), s...); });
     }
 
     // A hook, a predicate or a wait may throw: what policy I took goes back.
@@ -123,7 +134,9 @@ class cold_lane {
     F& function_;
     call call_;
     typename Pipeline::frames frames_;
-    junction at_;
+    std::size_t admitted_; // by the express lane, as the next two; over once the inside runs again
+    std::size_t settled_;
+    bool invoked_;
     outcome_of<result> outcome_;
 };
 

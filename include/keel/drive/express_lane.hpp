@@ -1,99 +1,20 @@
 #pragma once
 // SPDX-License-Identifier: BSL-1.0
 
-#include "../chain.hpp"
 #include "../clock/clock.hpp"
 #include "../context.hpp"
 #include "../detail/macros.hpp"
 #include "../policy.hpp"
 #include "channel.hpp"
 #include "cold_lane.hpp"
+#include "parts.hpp"
 
-#include <array>
 #include <concepts>
 #include <cstddef>
 #include <type_traits>
 #include <utility>
 
 namespace keel::detail {
-
-template <class Chain>
-struct stored_chain {
-    using type = Chain;
-    Chain chain;
-
-    template <std::size_t I>
-    KEEL_ALWAYS_INLINE const auto& get() const noexcept {
-        return boost::hana::at_c<I>(chain.policies);
-    }
-    constexpr keel::needs needs() const noexcept { return chain.needs(); }
-};
-
-template <auto Chain>
-struct constant_chain {
-    static constexpr auto chain = as_chain(Chain);
-    using type = std::remove_const_t<decltype(chain)>;
-
-    template <std::size_t I>
-    KEEL_ALWAYS_INLINE static constexpr const auto& get() noexcept {
-        return boost::hana::at_c<I>(chain.policies);
-    }
-    static constexpr keel::needs needs() noexcept { return chain.needs(); }
-};
-
-/// One element of a tuple whose elements are neither copied nor moved.
-template <std::size_t I, class T>
-struct element {
-    [[no_unique_address]] T value;
-};
-
-template <class Indices, class Chain, class Clock>
-struct parts;
-
-/// The states of a chain's policies, and the frames of one call.
-template <std::size_t... I, class... P, class Clock>
-struct parts<std::index_sequence<I...>, chain<P...>, Clock> {
-    struct states : element<I, state_of<P, Clock>>... {
-        template <class Source>
-        explicit states(const Source& source)
-          : element<I, state_of<P, Clock>>{made<state_of<P, Clock>>(source.template get<I>())}... {}
-    };
-    struct frames : element<I, frame_of<P>>... {};
-
-    static constexpr bool express = (detail::express<P, Clock> && ...);
-
-    static constexpr auto reasons = [] {
-        distinct<(rejections_of<P>().size() + ... + 0)> all;
-        (
-            [&] {
-                for (const errc e : rejections_of<P>())
-                    all.add(e);
-            }(),
-            ...);
-        return all;
-    }();
-
-    template <class X>
-    static constexpr auto error_for() {
-        return []<std::size_t... R>(std::index_sequence<R...>) {
-            return std::type_identity<error_of<X, reasons.reasons[R]...>>{};
-        }(std::make_index_sequence<reasons.count>());
-    }
-
-  private:
-    template <class State, class Policy>
-    static State made(const Policy& p) {
-        if constexpr (std::is_same_v<State, no_state>)
-            return {};
-        else
-            return State(p);
-    }
-};
-
-template <std::size_t I, class T>
-KEEL_ALWAYS_INLINE constexpr T& at(element<I, T>& e) noexcept {
-    return e.value;
-}
 
 inline constexpr bool has_exceptions = KEEL_HAS_EXCEPTIONS == 1;
 
@@ -188,12 +109,12 @@ class callable_pipeline {
     // For the lanes.
     static constexpr std::size_t size = chain_type::size;
     using frames = typename parts::frames;
+    using express_frames = typename parts::express_frames;
 
     // A copy: were the lane's own variables handed over by reference, they would have to live in memory on every call.
     struct stopped {
-        call c;
-        frames fr;
-        junction at;
+        keel::call::remains call;
+        express_frames frames;
     };
 
     template <std::size_t I>
@@ -203,10 +124,6 @@ class callable_pipeline {
     template <std::size_t I>
     KEEL_ALWAYS_INLINE auto& state() noexcept {
         return detail::at<I>(states_);
-    }
-    template <std::size_t I>
-    KEEL_ALWAYS_INLINE static auto& frame(frames& f) noexcept {
-        return detail::at<I>(f);
     }
     template <class Channel, class F>
     KEEL_ALWAYS_INLINE typename Channel::result invoke(F& f, const call& c) const {
@@ -261,17 +178,28 @@ class callable_pipeline {
         static_assert(
             std::move_constructible<typename Channel::result>,
             "keel: the function returns something that can't be moved, so it can't be carried past a failed attempt");
-        frames fr{};
-        junction at{0, 0, false};
+        express_frames fr{};
+        std::size_t admitted = 0;
         if constexpr (parts::express) {
-            if (admit_all(c, fr, at, indices{})) [[likely]]
+            const bool knows_now = source_.needs().entry_time;
+            if (knows_now) c.turn_at(clock_.now());
+            const time_point deadline = c.deadline;
+            if (admit_all(c, fr, admitted, indices{})) [[likely]]
                 return run_admitted<Channel>(c, f, fr);
+            const junction at{admitted, 0, false, knows_now};
+            if constexpr (parts::can_start_over) {
+                c.deadline = deadline;
+                return turned_away<Channel, F>(f, c.leave(), at);
+            } else {
+                return go_on<Channel, F>(f, {c.leave(), fr}, at);
+            }
+        } else {
+            return go_on<Channel, F>(f, {c.leave(), fr}, {});
         }
-        return go_on<Channel, F>(f, stopped{c, fr, at});
     }
 
     template <class Channel, class F>
-    KEEL_ALWAYS_INLINE typename Channel::result run_admitted(call& c, F& f, frames& fr) {
+    KEEL_ALWAYS_INLINE typename Channel::result run_admitted(call& c, F& f, express_frames& fr) {
         using result = typename Channel::result;
         bool finished = false;
         ++c.attempt;
@@ -281,40 +209,45 @@ class callable_pipeline {
             KEEL_TRY { return invoke<Channel>(f, c); }
             KEEL_CATCH_ALL {
                 finished = true;
-                return go_on_thrown<Channel, F>(f, stopped{c, fr, {size, 0, true}});
+                return go_on<Channel, F>(f, {c.leave(), fr}, {size, 0, true, false});
             }
         }();
         if (!finished) [[likely]] {
-            c.turn();
-            junction at{size, 0, true};
-            if (!settle_all(c, fr, at, r, indices{})) [[unlikely]]
-                replace(r, go_on_returned<Channel, F>(f, stopped{c, fr, at}, r));
+            std::size_t settled = 0;
+            if (!settle_all(c, fr, settled, r, indices{})) [[unlikely]] {
+                const junction at{size, settled, true, source_.needs().settle_time};
+                replace(r, go_on_returned<Channel, F>(f, {c.leave(), fr}, at, r));
+            }
         }
         return r;
     }
 
+    // Expected one by one: where the conditions are joined, GCC forgets what the whole is likely to be.
     template <std::size_t... I>
-    KEEL_ALWAYS_INLINE bool admit_all(call& c, frames& fr, junction& at, std::index_sequence<I...>) noexcept {
-        if (source_.needs().entry_time) c.turn_at(clock_.now());
-        return ((fast_admit<I>(c, fr) && (++at.admitted, true)) && ...);
+    KEEL_ALWAYS_INLINE bool admit_all(call& c, express_frames& fr, std::size_t& admitted,
+                                      std::index_sequence<I...>) noexcept {
+        return ((__builtin_expect(fast_admit<I>(c, fr), true) && (++admitted, true)) && ...);
     }
     template <class R, std::size_t... I>
-    KEEL_ALWAYS_INLINE bool settle_all(call& c, frames& fr, junction& at, const R& r,
+    KEEL_ALWAYS_INLINE bool settle_all(call& c, express_frames& fr, std::size_t& settled, const R& r,
                                        std::index_sequence<I...>) noexcept {
         if (source_.needs().settle_time) c.turn_at(clock_.now());
-        return is_ok(r) && (approves<I>(r) && ...) &&
-               ((fast_settle<size - 1 - I>(c, fr) && (++at.settled, true)) && ...);
+        return is_ok(r) && (approves<I>(r) && ...) && ((fast_settle<size - 1 - I>(c, fr) && (++settled, true)) && ...);
     }
 
     template <std::size_t I>
-    KEEL_ALWAYS_INLINE bool fast_admit(call& c, frames& fr) noexcept {
-        return with_state(state<I>(),
-                          [&](auto&... s) KEEL_INLINE_LAMBDA { return get<I>().fast_admit(s..., c, frame<I>(fr)); });
+    KEEL_ALWAYS_INLINE bool fast_admit(call& c, express_frames& fr) noexcept {
+        return with_part(state<I>(), [&](auto&... s) KEEL_INLINE_LAMBDA {
+            return with_part(detail::at<I>(fr),
+                             [&](auto&... f) KEEL_INLINE_LAMBDA { return get<I>().fast_admit(s..., c, f...); });
+        });
     }
     template <std::size_t I>
-    KEEL_ALWAYS_INLINE bool fast_settle(call& c, frames& fr) noexcept {
-        return with_state(state<I>(),
-                          [&](auto&... s) KEEL_INLINE_LAMBDA { return get<I>().fast_settle(s..., c, frame<I>(fr)); });
+    KEEL_ALWAYS_INLINE bool fast_settle(call& c, express_frames& fr) noexcept {
+        return with_part(state<I>(), [&](auto&... s) KEEL_INLINE_LAMBDA {
+            return with_part(detail::at<I>(fr),
+                             [&](auto&... f) KEEL_INLINE_LAMBDA { return get<I>().fast_settle(s..., c, f...); });
+        });
     }
     template <std::size_t I, class R>
     KEEL_ALWAYS_INLINE bool approves(const R& r) noexcept {
@@ -327,18 +260,49 @@ class callable_pipeline {
         }
     }
 
+    template <class F>
+    using lane = std::remove_reference_t<handed<F>>;
+
+    // Policy `at.admitted()` did not admit, and what those outside it did may be forgotten. Not cold: while a circuit
+    // is open, every call ends here, and the less is handed over the better.
     template <class Channel, class F>
-    KEEL_COLD typename Channel::result go_on(handed<F> f, const stopped& stop) {
-        return cold_lane<callable_pipeline, Channel, std::remove_reference_t<handed<F>>>(*this, f, stop).run();
+    KEEL_NOINLINE typename Channel::result turned_away(handed<F> f, const call::remains& begun, junction at) {
+        call c(begun, at.knows_now(), 0, clock_ref(clock_));
+        if (const admission a = fast_refuse(c, at.admitted(), indices{}); !a.granted())
+            return Channel::rejected(a.reason);
+        return go_on<Channel, F>(f, {begun, {}}, {0, 0, false, at.knows_now()});
+    }
+    template <std::size_t... I>
+    KEEL_ALWAYS_INLINE admission fast_refuse(call& c, std::size_t by, std::index_sequence<I...>) noexcept {
+        admission a = proceed;
+        static_cast<void>(((I == by && (a = fast_refuse<I>(c), true)) || ...));
+        return a;
+    }
+    template <std::size_t I>
+    KEEL_ALWAYS_INLINE admission fast_refuse(call& c) noexcept {
+        if constexpr (parts::template has_fast_refuse<I>) {
+            if (all_let_pass<I>(std::make_index_sequence<I>()))
+                return with_part(state<I>(),
+                                 [&](auto&... s) KEEL_INLINE_LAMBDA { return get<I>().fast_refuse(s..., c); });
+        }
+        return proceed;
+    }
+    template <std::size_t By, std::size_t... Outer>
+    KEEL_ALWAYS_INLINE bool all_let_pass(std::index_sequence<Outer...>) const noexcept {
+        for ([[maybe_unused]] const errc reason : parts::template rejections_at<By>()) {
+            if (!(get<Outer>().lets_pass(reason) && ...)) return false;
+        }
+        return true;
+    }
+
+    template <class Channel, class F>
+    KEEL_COLD typename Channel::result go_on(handed<F> f, const stopped& stop, junction at) {
+        return cold_lane<callable_pipeline, Channel, lane<F>>(*this, f, stop, at).run();
     }
     template <class Channel, class F>
-    KEEL_COLD typename Channel::result go_on_returned(handed<F> f, const stopped& stop, typename Channel::result& r) {
-        return cold_lane<callable_pipeline, Channel, std::remove_reference_t<handed<F>>>(*this, f, stop)
-            .run_returned(r);
-    }
-    template <class Channel, class F>
-    KEEL_COLD typename Channel::result go_on_thrown(handed<F> f, const stopped& stop) {
-        return cold_lane<callable_pipeline, Channel, std::remove_reference_t<handed<F>>>(*this, f, stop).run_thrown();
+    KEEL_COLD typename Channel::result go_on_returned(handed<F> f, const stopped& stop, junction at,
+                                                      typename Channel::result& r) {
+        return cold_lane<callable_pipeline, Channel, lane<F>>(*this, f, stop, at).run_returned(r);
     }
 
     template <class R>

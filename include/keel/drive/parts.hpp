@@ -1,0 +1,135 @@
+#pragma once
+// SPDX-License-Identifier: BSL-1.0
+
+#include "../chain.hpp"
+#include "../detail/macros.hpp"
+#include "../error.hpp"
+#include "../policy.hpp"
+#include "channel.hpp"
+
+#include <concepts>
+#include <cstddef>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+namespace keel::detail {
+
+template <class Chain>
+struct stored_chain {
+    using type = Chain;
+    Chain chain;
+
+    template <std::size_t I>
+    KEEL_ALWAYS_INLINE const auto& get() const noexcept {
+        return boost::hana::at_c<I>(chain.policies);
+    }
+    constexpr keel::needs needs() const noexcept { return chain.needs(); }
+};
+
+template <auto Chain>
+struct constant_chain {
+    static constexpr auto chain = as_chain(Chain);
+    using type = std::remove_const_t<decltype(chain)>;
+
+    template <std::size_t I>
+    KEEL_ALWAYS_INLINE static constexpr const auto& get() noexcept {
+        return boost::hana::at_c<I>(chain.policies);
+    }
+    static constexpr keel::needs needs() noexcept { return chain.needs(); }
+};
+
+/// One element of a tuple whose elements are neither copied nor moved.
+template <std::size_t I, class T>
+struct element {
+    [[no_unique_address]] T value;
+};
+
+template <std::size_t I, class T>
+KEEL_ALWAYS_INLINE constexpr T& at(element<I, T>& e) noexcept {
+    return e.value;
+}
+template <std::size_t I, class T>
+KEEL_ALWAYS_INLINE constexpr const T& at(const element<I, T>& e) noexcept {
+    return e.value;
+}
+
+template <class P>
+concept can_let_pass = requires(const P& p, errc reason) {
+    { p.lets_pass(reason) } noexcept -> std::same_as<bool>;
+};
+
+template <class Indices, class Chain, class Clock>
+struct parts;
+
+/// What a pipeline keeps for a chain: the states of its policies. And for each call: their frames.
+template <std::size_t... I, class... P, class Clock>
+struct parts<std::index_sequence<I...>, chain<P...>, Clock> {
+    struct states : element<I, state_of<P, Clock>>... {
+        template <class Source>
+        explicit states(const Source& source)
+          : element<I, state_of<P, Clock>>{made<state_of<P, Clock>>(source.template get<I>())}... {}
+    };
+    static constexpr bool express = ((lane_of<P, state_of<P, Clock>> != express_lane::none) && ...);
+
+    template <class Policy>
+    static constexpr bool keeps_frame = lane_of<Policy, state_of<Policy, Clock>> == express_lane::with_frame;
+
+    template <std::size_t J>
+    using policy = std::tuple_element_t<J, std::tuple<P...>>;
+    template <std::size_t J>
+    static constexpr auto rejections_at() {
+        return rejections_of<policy<J>>();
+    }
+
+    template <std::size_t J>
+    static constexpr bool has_fast_refuse = detail::has_fast_refuse<policy<J>, state_of<policy<J>, Clock>>;
+
+    /// Whether a call that is not admitted may begin anew: all policies but the last leave nothing to give back.
+    static constexpr bool can_start_over = ((I + 1 == sizeof...(P) || can_let_pass<P>) && ...);
+
+    /// The frames that the express lane fills in. The fewer, the less its exits have to save: were these large,
+    /// compilers would not inline the caller of a pipeline.
+    struct express_frames : element<I, std::conditional_t<keeps_frame<P>, frame_of<P>, absent>>... {};
+
+    struct frames : element<I, frame_of<P>>... {
+        explicit frames(const express_frames& kept)
+          : element<I, frame_of<P>>{begun<I, P>(kept)}... {}
+    };
+
+    static constexpr auto reasons = [] {
+        distinct<(rejections_of<P>().size() + ... + 0)> all;
+        (
+            [&] {
+                for (const errc e : rejections_of<P>())
+                    all.add(e);
+            }(),
+            ...);
+        return all;
+    }();
+
+    template <class X>
+    static constexpr auto error_for() {
+        return []<std::size_t... R>(std::index_sequence<R...>) {
+            return std::type_identity<error_of<X, reasons.reasons[R]...>>{};
+        }(std::make_index_sequence<reasons.count>());
+    }
+
+  private:
+    template <std::size_t J, class Policy>
+    static frame_of<Policy> begun([[maybe_unused]] const express_frames& kept) {
+        if constexpr (keeps_frame<Policy>)
+            return detail::at<J>(kept);
+        else
+            return {};
+    }
+    template <class State, class Policy>
+    static State made(const Policy& p) {
+        if constexpr (std::is_same_v<State, absent>)
+            return {};
+        else
+            return State(p);
+    }
+};
+
+} // namespace keel::detail
