@@ -6,7 +6,6 @@
 #include "duration.hpp"
 
 #include <cstdint>
-#include <stop_token>
 
 namespace keel {
 
@@ -16,7 +15,7 @@ class call {
     call() = default;
     explicit call(const context& outer) noexcept
       : deadline(outer.deadline_)
-      , stop_(outer.stop_) {}
+      , outer_(&outer) {}
 
     /// When the work must be done, by the nearest timeout so far. A policy that lowers it in `admit` restores it in
     /// `settle` and in `abandon`.
@@ -36,7 +35,7 @@ class call {
     time_point known_now() const noexcept { return now_; }
 
     /// Whether whoever began the call wants it to end.
-    bool stop_requested() const noexcept { return stop_ != nullptr && stop_->stop_requested(); }
+    bool stop_requested() const noexcept { return outer_ != nullptr && outer_->stop_requested(); }
 
     /// For drivers. The time goes on: what `now()` said is no longer true.
     void turn() noexcept {
@@ -54,28 +53,28 @@ class call {
         turn();
     }
     /// For drivers.
-    context as_context(clock_ref clock) const noexcept { return {clock, deadline, attempt, stop_}; }
+    context as_context(clock_ref clock) const noexcept { return {clock, deadline, attempt, outer_}; }
 
     /// For drivers. What the express lane knows of a call when it ends, to go on with in another lane.
     struct remains {
         time_point deadline;
         time_point now;
-        const std::stop_token* stop;
+        const context* outer;
     };
-    remains leave() const noexcept { return {deadline, now_, stop_}; }
+    remains leave() const noexcept { return {deadline, now_, outer_}; }
     call(const remains& r, bool knows_now, std::uint32_t attempts_made, clock_ref clock) noexcept
       : deadline(r.deadline)
       , attempt(attempts_made)
       , knows_now_(knows_now)
       , now_(r.now)
       , clock_(clock)
-      , stop_(r.stop) {}
+      , outer_(r.outer) {}
 
   private:
     bool knows_now_ = false;
     time_point now_ = time_point::min();
     clock_ref clock_; // the express lane, which knows the time or needs none, does without
-    const std::stop_token* stop_ = nullptr;
+    const context* outer_ = nullptr;
 };
 
 } // namespace keel

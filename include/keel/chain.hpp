@@ -25,18 +25,24 @@ struct chain {
     }
 
     /// The first thing that is wrong with the configuration of any policy, from the outside in.
-    constexpr config_error validate() const noexcept {
-        return boost::hana::unpack(policies, [](const Policies&... each) {
-            config_error first;
-            static_cast<void>((!(first = detail::validate(each)) && ...));
-            return first;
-        });
-    }
+    constexpr config_error validate() const noexcept { return first_error(indices{}); }
 
     /// What all policies together want in a call.
-    constexpr keel::needs needs() const noexcept {
-        return boost::hana::unpack(
-            policies, [](const Policies&... each) { return (keel::needs{} | ... | detail::needs_of(each)); });
+    constexpr keel::needs needs() const noexcept { return united_needs(indices{}); }
+
+  private:
+    // Pack expansion and not `hana::unpack`, which takes compilers several times as long.
+    using indices = std::make_index_sequence<size>;
+
+    template <std::size_t... I>
+    constexpr config_error first_error(std::index_sequence<I...>) const noexcept {
+        config_error first;
+        static_cast<void>((!(first = detail::validate(get<I>())) && ...));
+        return first;
+    }
+    template <std::size_t... I>
+    constexpr keel::needs united_needs(std::index_sequence<I...>) const noexcept {
+        return (keel::needs{} | ... | detail::needs_of(get<I>()));
     }
 };
 
@@ -63,13 +69,10 @@ constexpr chain<P> as_chain(const P& p) {
 template <class T>
 using chain_of = std::remove_cvref_t<decltype(detail::as_chain(std::declval<const T&>()))>;
 
-template <class... A, class... B>
-constexpr chain<A..., B...> joined(const chain<A...>& outer, const chain<B...>& inner) {
-    return boost::hana::unpack(outer.policies, [&](const A&... a) {
-        return boost::hana::unpack(inner.policies, [&](const B&... b) {
-            return chain<A..., B...>{boost::hana::tuple<A..., B...>(a..., b...)};
-        });
-    });
+template <class... A, std::size_t... I, class... B, std::size_t... J>
+constexpr chain<A..., B...> joined(const chain<A...>& outer, std::index_sequence<I...>, const chain<B...>& inner,
+                                   std::index_sequence<J...>) {
+    return {boost::hana::tuple<A..., B...>(outer.template get<I>()..., inner.template get<J>()...)};
 }
 
 } // namespace detail
@@ -77,7 +80,10 @@ constexpr chain<A..., B...> joined(const chain<A...>& outer, const chain<B...>& 
 /// `outer | inner`. Chains and policies join alike.
 template <detail::composable Outer, detail::composable Inner>
 constexpr auto operator|(const Outer& outer, const Inner& inner) {
-    return detail::joined(detail::as_chain(outer), detail::as_chain(inner));
+    const auto& a = detail::as_chain(outer);
+    const auto& b = detail::as_chain(inner);
+    return detail::joined(a, std::make_index_sequence<detail::chain_of<Outer>::size>(), b,
+                          std::make_index_sequence<detail::chain_of<Inner>::size>());
 }
 
 // What is piped into or out of a policy without being one. Deleted and not missing, so that the diagnostic names the

@@ -5,6 +5,7 @@
 #include "clock/steady_clock.hpp"
 #include "config.hpp"
 #include "detail/circuit_word.hpp"
+#include "detail/lesser.hpp"
 #include "detail/macros.hpp"
 #include "outcome.hpp"
 #include "random.hpp"
@@ -12,7 +13,6 @@
 #include "window/judgement.hpp"
 #include "window/sliding_window.hpp"
 
-#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -80,7 +80,7 @@ struct breaker_config {
         return counts.judge(window, c, minimum_calls, failure_rate);
     }
     constexpr judgement judge_probes(int recorded, int failed) const noexcept {
-        if (recorded < std::min(minimum_calls, half_open_calls)) return judgement::too_few;
+        if (recorded < detail::lesser(minimum_calls, half_open_calls)) return judgement::too_few;
         const bool failing =
             detail::reaches(static_cast<std::uint64_t>(failed), static_cast<std::uint64_t>(recorded), failure_rate);
         return failing ? judgement::failing : judgement::healthy;
@@ -295,9 +295,9 @@ nanos circuit<Window, Clock, Atomics>::open_period(unsigned retrips) const noexc
     if (retrips == 0) return config_.open_for;
     double period = static_cast<double>(config_.open_for.count);
     if (config_.growth.factor > 1) {
-        for (unsigned i = 0; i < std::min(retrips, word::most_retrips); ++i)
+        for (unsigned i = 0; i < detail::lesser(retrips, word::most_retrips); ++i)
             period *= config_.growth.factor;
-        period = std::min(period, static_cast<double>(config_.growth.cap.count));
+        period = detail::lesser(period, static_cast<double>(config_.growth.cap.count));
     }
     return nanos::from(period * (1 + config_.growth.jitter * thread_random().unit()));
 }

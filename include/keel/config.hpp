@@ -8,7 +8,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <stdexcept>
-#include <string>
 
 namespace keel {
 
@@ -22,23 +21,30 @@ struct config_error {
     constexpr explicit operator bool() const noexcept { return policy != nullptr; }
 };
 
+namespace detail {
+
+// Not a std::string, of which GCC 12 compiles every part that is used anew.
+struct config_message {
+    char text[256];
+
+    explicit config_message(const config_error& e) noexcept {
+        std::snprintf(text, sizeof text, "keel: %s.%s = %.17g: %s", e.policy, e.field, e.value, e.range);
+    }
+};
+
+} // namespace detail
+
 /// Thrown where a configuration comes to life at run time. `what()` names all four.
 class invalid_config : public std::invalid_argument {
   public:
     explicit invalid_config(const config_error& e)
-      : std::invalid_argument(text(e))
+      : std::invalid_argument(detail::config_message(e).text)
       , error_(e) {}
 
     const char* policy() const noexcept { return error_.policy; }
     const char* field() const noexcept { return error_.field; }
     double value() const noexcept { return error_.value; }
     const char* range() const noexcept { return error_.range; }
-
-    static std::string text(const config_error& e) {
-        char value[32];
-        std::snprintf(value, sizeof value, "%.17g", e.value);
-        return std::string("keel: ") + e.policy + "." + e.field + " = " + value + ": " + e.range;
-    }
 
   private:
     config_error error_;
@@ -52,7 +58,7 @@ KEEL_COLD inline void a_configuration_value_is_out_of_range(const config_error& 
 #if KEEL_HAS_EXCEPTIONS
     throw invalid_config(e);
 #else
-    std::fprintf(stderr, "%s\n", invalid_config::text(e).c_str());
+    std::fprintf(stderr, "%s\n", config_message(e).text);
     std::abort();
 #endif
 }

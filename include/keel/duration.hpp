@@ -43,21 +43,21 @@ struct nanos {
     friend constexpr auto operator<=>(nanos, nanos) = default;
 
   private:
+    __extension__ using wide = __int128;
+
     template <class Rep, class Period>
     static constexpr std::int64_t saturated(std::chrono::duration<Rep, Period> d) noexcept {
+        using in_nanos = std::ratio_divide<Period, std::nano>;
         if constexpr (std::is_floating_point_v<Rep>) {
-            using in_nanos = std::ratio_divide<Period, std::nano>;
             return from(static_cast<double>(d.count()) * static_cast<double>(in_nanos::num) /
                         static_cast<double>(in_nanos::den))
                 .count;
         } else {
-            using std::chrono::nanoseconds;
-            using wide = std::chrono::duration<Rep, Period>;
-            if constexpr (std::ratio_greater_v<Period, std::nano>) {
-                if (d > std::chrono::duration_cast<wide>(nanoseconds::max())) return max().count;
-                if (d < std::chrono::duration_cast<wide>(nanoseconds::min())) return min().count;
-            }
-            return std::chrono::duration_cast<nanoseconds>(d).count();
+            // Wide enough for any count of any period, whatever the sign and width of `Rep`.
+            const wide ns = static_cast<wide>(d.count()) * in_nanos::num / in_nanos::den;
+            if (ns > max().count) return max().count;
+            if (ns < min().count) return min().count;
+            return static_cast<std::int64_t>(ns);
         }
     }
 };

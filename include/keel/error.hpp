@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <exception>
-#include <optional>
 #include <system_error>
 #include <type_traits>
 #include <utility>
@@ -100,17 +99,23 @@ class error_of : public std::variant<X, rejection<Rejections>...> {
 
     /// Holds the rejection `reason`, which must be one of `Rejections`; ends the program otherwise: a policy refused
     /// with a reason that it does not declare.
-    static error_of of(errc reason) {
-        std::optional<error_of> made;
-        static_cast<void>(((reason == Rejections && (made.emplace(rejection<Rejections>{}), true)) || ...));
-        if (!made) std::terminate();
-        return *std::move(made);
-    }
+    static error_of of(errc reason) { return first_of<Rejections...>(reason); }
 
     /// Which rejection it is. Only where `is_rejection()`.
     errc reason() const noexcept {
         constexpr errc reasons[] = {errc{}, Rejections...};
         return reasons[this->index()];
+    }
+
+  private:
+    template <errc First, errc... Others>
+    static error_of first_of(errc reason) {
+        if (reason == First) return rejection<First>{};
+        return first_of<Others...>(reason);
+    }
+    template <std::same_as<errc> Reason>
+    [[noreturn]] static error_of first_of(Reason) {
+        std::terminate();
     }
 };
 

@@ -92,6 +92,24 @@ struct selectors {
     }
 };
 
+template <>
+struct selectors<> {
+    template <class One>
+    constexpr selectors<One> with(One one) const {
+        return {boost::hana::make_tuple(one)};
+    }
+
+    static constexpr bool by_exception = false;
+    template <class X>
+    static constexpr bool by = false;
+
+    template <class X>
+    static constexpr bool any(const X&) noexcept {
+        return false;
+    }
+    static bool any_exception(const std::exception_ptr&) noexcept { return false; }
+};
+
 } // namespace detail
 
 /// Which results count as failures, and which not at all. Made by a policy's `.failing_on<Exceptions...>()`,

@@ -84,7 +84,8 @@ class outcome_of : public outcome {
 
   private:
     void reset() noexcept {
-        if (std::exchange(holds_, false)) result_.~R();
+        if (holds_) result_.~R();
+        holds_ = false;
         thrown_ = nullptr;
         origin_ = origin::nothing;
     }

@@ -70,15 +70,6 @@ struct frame_type<P> {
     using type = typename P::frame;
 };
 
-/// Calls `hook` with a policy's state or frame, or with nothing if it keeps none.
-template <class Part, class Hook>
-KEEL_ALWAYS_INLINE constexpr decltype(auto) with_part(Part& part, Hook&& hook) {
-    if constexpr (std::is_same_v<Part, absent>)
-        return hook();
-    else
-        return hook(part);
-}
-
 } // namespace detail
 
 /// The mutable part of a policy, one in each pipeline: `P::state<Clock>`, made from the policy; or none.
@@ -137,6 +128,10 @@ template <class P, class State>
 inline constexpr express_lane lane_of = lane_with<P, State>;
 template <class P>
 inline constexpr express_lane lane_of<P, absent> = lane_with<P>;
+
+/// The frame that the express lane keeps for a policy.
+template <class P, class State>
+using express_frame_of = std::conditional_t<lane_of<P, State> == express_lane::with_frame, frame_of<P>, absent>;
 
 template <class P, class State>
 inline constexpr bool has_fast_refuse = refuses_at_once<P, State>;

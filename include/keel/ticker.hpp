@@ -4,9 +4,11 @@
 #include "clock/cached_clock.hpp"
 #include "clock/steady_clock.hpp"
 #include "config.hpp"
+#include "detail/fail.hpp"
 
-#include <stop_token>
-#include <thread>
+#include <atomic>
+#include <pthread.h>
+#include <system_error>
 
 namespace keel {
 
@@ -29,15 +31,30 @@ class ticker {
     explicit ticker(nanos period)
       : ticker(config{.period = period}) {}
     explicit ticker(const config& c)
-      : thread_([period = std::chrono::nanoseconds(detail::validated(c).period)](const std::stop_token& stop) {
-          while (!stop.stop_requested())
-              steady_clock::sleep_until(cached_clock::update() + period);
-      }) {
+      : period_(detail::validated(c).period) {
         cached_clock::update();
+        if (const int reason = ::pthread_create(&thread_, nullptr, &run, this); reason != 0)
+            detail::fail(static_cast<std::errc>(reason), "keel::ticker: no thread to be had");
+    }
+    ticker(const ticker&) = delete;
+    ticker& operator=(const ticker&) = delete;
+    ~ticker() {
+        stop_.store(true, std::memory_order_relaxed);
+        ::pthread_join(thread_, nullptr);
     }
 
   private:
-    std::jthread thread_;
+    static void* run(void* self) {
+        const auto& t = *static_cast<const ticker*>(self);
+        while (!t.stop_.load(std::memory_order_relaxed))
+            steady_clock::sleep_until(cached_clock::update() + t.period_);
+        return nullptr;
+    }
+
+    nanos period_;
+    std::atomic<bool> stop_{false};
+    // Not a std::jthread: <thread> would be a good part of what `keel.hpp` costs to compile.
+    ::pthread_t thread_{};
 };
 
 } // namespace keel

@@ -2,10 +2,10 @@
 // SPDX-License-Identifier: BSL-1.0
 
 #include "config.hpp"
+#include "detail/lesser.hpp"
 #include "detail/macros.hpp"
 #include "policy.hpp"
 
-#include <algorithm>
 #include <chrono>
 
 namespace keel {
@@ -48,7 +48,7 @@ struct timeout_policy {
 
     KEEL_ALWAYS_INLINE bool fast_admit(call& c, frame& f) const noexcept {
         f.outer = c.deadline;
-        f.due = std::min(c.deadline, c.now() + config.after);
+        f.due = detail::lesser(c.deadline, c.now() + config.after);
         c.deadline = f.due;
         return true;
     }

@@ -7,6 +7,7 @@
 #include <range/v3/view/take.hpp>
 
 #include <stdexcept>
+#include <stop_token>
 #include <system_error>
 #include <vector>
 

@@ -2,10 +2,10 @@
 // SPDX-License-Identifier: BSL-1.0
 
 #include "../config.hpp"
+#include "../detail/lesser.hpp"
 #include "../duration.hpp"
 #include "../random.hpp"
 
-#include <algorithm>
 #include <chrono>
 #include <concepts>
 #include <cstddef>
@@ -32,8 +32,8 @@ inline constexpr double beyond_nanos = 1e20;
 constexpr double power(double base, std::uint64_t n) noexcept {
     double result = 1;
     for (; n != 0; n >>= 1) {
-        if ((n & 1) != 0) result = std::min(result * base, beyond_nanos);
-        base = std::min(base * base, beyond_nanos);
+        if ((n & 1) != 0) result = lesser(result * base, beyond_nanos);
+        base = lesser(base * base, beyond_nanos);
     }
     return result;
 }

@@ -8,7 +8,6 @@
 #include <concepts>
 #include <cstddef>
 #include <iterator>
-#include <optional>
 #include <utility>
 
 namespace keel {
@@ -42,15 +41,19 @@ template <class Range>
 class delay_sequence<schedule<Range>> {
   public:
     bool advance(const schedule<Range>& s, nanos& next) {
-        if (!at_) at_ = std::ranges::begin(s.delays);
-        if (*at_ == std::ranges::end(s.delays)) return false;
-        const nanos d = *(*at_)++;
+        auto at = std::ranges::begin(s.delays);
+        for (std::size_t i = 0; i < used_ && at != std::ranges::end(s.delays); ++i)
+            ++at;
+        if (at == std::ranges::end(s.delays)) return false;
+        ++used_;
+        const nanos d = *at;
         next = d < nanos(0) ? nanos(0) : d;
         return true;
     }
 
   private:
-    std::optional<decltype(std::ranges::begin(std::declval<const Range&>()))> at_;
+    // Counted from the start each time: an iterator could be kept only once there is one.
+    std::size_t used_ = 0;
 };
 
 } // namespace detail

@@ -4,6 +4,7 @@
 #include "clock.hpp"
 
 #include <chrono>
+#include <cstdint>
 #include <ctime>
 
 namespace keel {
@@ -14,11 +15,10 @@ struct steady_clock {
 
     /// Sleeps until the monotonic clock has reached `t`; signals do not end it.
     static void sleep_until(time_point t) noexcept {
-        const auto since_epoch = t.time_since_epoch();
-        const auto seconds = std::chrono::floor<std::chrono::seconds>(since_epoch);
-        std::timespec until{};
-        until.tv_sec = static_cast<std::time_t>(seconds.count());
-        until.tv_nsec = static_cast<long>((since_epoch - seconds).count());
+        // A time before the epoch is past: the clock has counted from there.
+        const std::int64_t ns = t < time_point() ? 0 : t.time_since_epoch().count();
+        const std::timespec until{.tv_sec = static_cast<std::time_t>(ns / 1'000'000'000),
+                                  .tv_nsec = static_cast<long>(ns % 1'000'000'000)};
         while (::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr) != 0 && now() < t) {
         }
     }

@@ -1,12 +1,10 @@
 #pragma once
 // SPDX-License-Identifier: BSL-1.0
 
-#include "../detail/macros.hpp"
+#include "../detail/fail.hpp"
 #include "steady_clock.hpp"
 
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <system_error>
 
 #if defined(__x86_64__)
@@ -86,7 +84,9 @@ class tsc_clock {
     }
 
     static const scale& calibrated() {
-        if (!is_supported()) refuse();
+        if (!is_supported())
+            detail::fail(std::errc::not_supported,
+                         "keel::tsc_clock: this machine's time-stamp counter is not invariant");
         static const scale once = [] {
             const reading first = both();
             while (steady_clock::now() - first.time < std::chrono::milliseconds(10)) {
@@ -97,16 +97,6 @@ class tsc_clock {
                          static_cast<std::int64_t>(ns / static_cast<wide>(last.ticks - first.ticks))};
         }();
         return once;
-    }
-
-    KEEL_COLD static void refuse() {
-#if KEEL_HAS_EXCEPTIONS
-        throw std::system_error(std::make_error_code(std::errc::not_supported),
-                                "keel::tsc_clock: this machine's time-stamp counter is not invariant");
-#else
-        std::fputs("keel::tsc_clock: this machine's time-stamp counter is not invariant\n", stderr);
-        std::abort();
-#endif
     }
 
     scale scale_;

@@ -5,7 +5,6 @@
 #include "../error.hpp"
 #include "../result.hpp"
 
-#include <array>
 #include <cstddef>
 #include <exception>
 #include <expected>
@@ -134,7 +133,7 @@ struct attempt_channel {
 /// The errc's of `all` without repetitions, in order.
 template <std::size_t N>
 struct distinct {
-    std::array<errc, N> reasons{};
+    errc reasons[N + 1]{};
     std::size_t count = 0;
 
     constexpr void add(errc e) noexcept {

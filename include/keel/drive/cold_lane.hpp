@@ -73,11 +73,11 @@ class cold_lane {
     template <std::size_t I>
     void run_inside() {
         if constexpr (I == size) {
-            if (!std::exchange(invoked_, false)) invoke();
+            if (!invoked_) invoke();
+            invoked_ = false;
         } else {
             if (I >= admitted_) {
-                const admission a =
-                    with_hooks<I>([&](const auto& p, auto&... state) { return p.admit(state..., call_, frame<I>()); });
+                const admission a = hooks<I>().admit(call_, frame<I>());
                 if (!a.granted()) return outcome_.reject(a.reason);
             }
             dropped_on_unwinding<I> guard{*this};
@@ -85,8 +85,7 @@ class cold_lane {
                 run_inside<I + 1>();
                 if (I >= size - settled_) break; // it has settled on the express lane
                 settled_ = 0;
-                const verdict v = with_hooks<I>(
-                    [&](const auto& p, auto&... state) { return p.settle(state..., call_, frame<I>(), outcome_); });
+                const verdict v = hooks<I>().settle(call_, frame<I>(), outcome_);
                 if (!v.again) break;
                 call_.wait_until(call_.now() + v.delay);
                 admitted_ = 0;
@@ -108,10 +107,9 @@ class cold_lane {
     auto& frame() noexcept {
         return detail::at<I>(frames_);
     }
-    template <std::size_t I, class Hook>
-    decltype(auto) with_hooks(Hook&& hook) {
-        auto& state = pipeline_.template state<I>();
-        return with_part(state, [&](auto&... s) -> decltype(auto) { return hook(pipeline_.template get<I>(), s...); });
+    template <std::size_t I>
+    auto hooks() noexcept {
+        return pipeline_.template hooks<I>();
     }
 
     // A hook, a predicate or a wait may throw: what policy I took goes back.
@@ -121,12 +119,7 @@ class cold_lane {
         bool armed = true;
 
         ~dropped_on_unwinding() {
-            if (!armed) return;
-            lane.template with_hooks<I>([&](const auto& p, auto&... state) {
-                if constexpr (requires { p.abandon(state..., lane.call_, lane.template frame<I>()); }) {
-                    p.abandon(state..., lane.call_, lane.template frame<I>());
-                }
-            });
+            if (armed) lane.template hooks<I>().abandon(lane.call_, lane.template frame<I>());
         }
     };
 

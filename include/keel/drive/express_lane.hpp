@@ -7,6 +7,7 @@
 #include "../policy.hpp"
 #include "channel.hpp"
 #include "cold_lane.hpp"
+#include "hooks.hpp"
 #include "parts.hpp"
 
 #include <concepts>
@@ -125,6 +126,15 @@ class callable_pipeline {
     KEEL_ALWAYS_INLINE auto& state() noexcept {
         return detail::at<I>(states_);
     }
+    template <std::size_t I>
+    using hooks_of =
+        detail::hooks<std::remove_cvref_t<decltype(std::declval<const chain_type&>().template get<I>())>,
+                      std::remove_reference_t<decltype(detail::at<I>(std::declval<typename parts::states&>()))>>;
+    template <std::size_t I>
+    KEEL_ALWAYS_INLINE hooks_of<I> hooks() noexcept {
+        return {get<I>(), state<I>()};
+    }
+
     template <class Channel, class F>
     KEEL_ALWAYS_INLINE typename Channel::result invoke(F& f, const call& c) const {
         if constexpr (takes_context<F>) {
@@ -226,29 +236,16 @@ class callable_pipeline {
     template <std::size_t... I>
     KEEL_ALWAYS_INLINE bool admit_all(call& c, express_frames& fr, std::size_t& admitted,
                                       std::index_sequence<I...>) noexcept {
-        return ((__builtin_expect(fast_admit<I>(c, fr), true) && (++admitted, true)) && ...);
+        return ((__builtin_expect(hooks<I>().fast_admit(c, detail::at<I>(fr)), true) && (++admitted, true)) && ...);
     }
     template <class R, std::size_t... I>
     KEEL_ALWAYS_INLINE bool settle_all(call& c, express_frames& fr, std::size_t& settled, const R& r,
                                        std::index_sequence<I...>) noexcept {
         if (source_.needs().settle_time) c.turn_at(clock_.now());
-        return is_ok(r) && (approves<I>(r) && ...) && ((fast_settle<size - 1 - I>(c, fr) && (++settled, true)) && ...);
+        return is_ok(r) && (approves<I>(r) && ...) &&
+               ((hooks<size - 1 - I>().fast_settle(c, detail::at<size - 1 - I>(fr)) && (++settled, true)) && ...);
     }
 
-    template <std::size_t I>
-    KEEL_ALWAYS_INLINE bool fast_admit(call& c, express_frames& fr) noexcept {
-        return with_part(state<I>(), [&](auto&... s) KEEL_INLINE_LAMBDA {
-            return with_part(detail::at<I>(fr),
-                             [&](auto&... f) KEEL_INLINE_LAMBDA { return get<I>().fast_admit(s..., c, f...); });
-        });
-    }
-    template <std::size_t I>
-    KEEL_ALWAYS_INLINE bool fast_settle(call& c, express_frames& fr) noexcept {
-        return with_part(state<I>(), [&](auto&... s) KEEL_INLINE_LAMBDA {
-            return with_part(detail::at<I>(fr),
-                             [&](auto&... f) KEEL_INLINE_LAMBDA { return get<I>().fast_settle(s..., c, f...); });
-        });
-    }
     template <std::size_t I, class R>
     KEEL_ALWAYS_INLINE bool approves(const R& r) noexcept {
         if constexpr (requires { get<I>().approves(r); }) {
@@ -280,16 +277,14 @@ class callable_pipeline {
     }
     template <std::size_t I>
     KEEL_ALWAYS_INLINE admission fast_refuse(call& c) noexcept {
-        if constexpr (parts::template has_fast_refuse<I>) {
-            if (all_let_pass<I>(std::make_index_sequence<I>()))
-                return with_part(state<I>(),
-                                 [&](auto&... s) KEEL_INLINE_LAMBDA { return get<I>().fast_refuse(s..., c); });
+        if constexpr (hooks_of<I>::has_fast_refuse) {
+            if (all_let_pass<I>(std::make_index_sequence<I>())) return hooks<I>().fast_refuse(c);
         }
         return proceed;
     }
     template <std::size_t By, std::size_t... Outer>
     KEEL_ALWAYS_INLINE bool all_let_pass(std::index_sequence<Outer...>) const noexcept {
-        for ([[maybe_unused]] const errc reason : parts::template rejections_at<By>()) {
+        for ([[maybe_unused]] const errc reason : rejections_of<typename hooks_of<By>::policy_type>()) {
             if (!(get<Outer>().lets_pass(reason) && ...)) return false;
         }
         return true;

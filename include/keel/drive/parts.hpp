@@ -9,7 +9,6 @@
 
 #include <concepts>
 #include <cstddef>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -72,25 +71,12 @@ struct parts<std::index_sequence<I...>, chain<P...>, Clock> {
     };
     static constexpr bool express = ((lane_of<P, state_of<P, Clock>> != express_lane::none) && ...);
 
-    template <class Policy>
-    static constexpr bool keeps_frame = lane_of<Policy, state_of<Policy, Clock>> == express_lane::with_frame;
-
-    template <std::size_t J>
-    using policy = std::tuple_element_t<J, std::tuple<P...>>;
-    template <std::size_t J>
-    static constexpr auto rejections_at() {
-        return rejections_of<policy<J>>();
-    }
-
-    template <std::size_t J>
-    static constexpr bool has_fast_refuse = detail::has_fast_refuse<policy<J>, state_of<policy<J>, Clock>>;
-
     /// Whether a call that is not admitted may begin anew: all policies but the last leave nothing to give back.
     static constexpr bool can_start_over = ((I + 1 == sizeof...(P) || can_let_pass<P>) && ...);
 
     /// The frames that the express lane fills in. The fewer, the less its exits have to save: were these large,
     /// compilers would not inline the caller of a pipeline.
-    struct express_frames : element<I, std::conditional_t<keeps_frame<P>, frame_of<P>, absent>>... {};
+    struct express_frames : element<I, express_frame_of<P, state_of<P, Clock>>>... {};
 
     struct frames : element<I, frame_of<P>>... {
         explicit frames(const express_frames& kept)
@@ -118,7 +104,7 @@ struct parts<std::index_sequence<I...>, chain<P...>, Clock> {
   private:
     template <std::size_t J, class Policy>
     static frame_of<Policy> begun([[maybe_unused]] const express_frames& kept) {
-        if constexpr (keeps_frame<Policy>)
+        if constexpr (lane_of<Policy, state_of<Policy, Clock>> == express_lane::with_frame)
             return detail::at<J>(kept);
         else
             return {};

@@ -5,7 +5,6 @@
 #include "atomics.hpp"
 #include "cache_line.hpp"
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -50,7 +49,7 @@ class sharded_count {
     };
     static_assert(sizeof(shard) == cache_line);
 
-    std::array<shard, Shards + 1> shards_{};
+    shard shards_[Shards + 1]{};
 };
 
 } // namespace keel

@@ -3,7 +3,6 @@
 
 #include "../detail/macros.hpp"
 
-#include <array>
 #include <atomic>
 #include <bit>
 #include <cstdint>
@@ -43,7 +42,8 @@ class thread_slots {
     }
 
   private:
-    static inline constinit std::array<std::atomic<std::uint64_t>, capacity / 64> taken_{};
+    static constexpr std::uint32_t words = capacity / 64;
+    static inline constinit std::atomic<std::uint64_t> taken_[words]{};
 
     struct lease {
         std::uint32_t slot = none;
@@ -55,7 +55,7 @@ class thread_slots {
     };
 
     static std::uint32_t take_lowest() noexcept {
-        for (std::uint32_t word = 0; word < taken_.size(); ++word) {
+        for (std::uint32_t word = 0; word < words; ++word) {
             std::uint64_t seen = taken_[word].load(std::memory_order_relaxed);
             while (~seen != 0) {
                 const auto bit = static_cast<std::uint32_t>(std::countr_one(seen));

@@ -3,13 +3,12 @@
 
 #include "../call.hpp"
 #include "../config.hpp"
+#include "../detail/lesser.hpp"
 #include "../detail/macros.hpp"
 #include "../policy.hpp"
 #include "../sync/sharded_count.hpp"
 #include "judgement.hpp"
 
-#include <algorithm>
-#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -71,8 +70,8 @@ class basic_sliding_window<Options>::counts {
             const std::uint64_t total = calls_.sum();
             const std::uint64_t first = first_.load(std::memory_order_relaxed);
             const auto size = static_cast<std::uint64_t>(w.calls);
-            const std::uint64_t held = std::min(total - std::min(first, total), size);
-            if (held < std::min(static_cast<std::uint64_t>(minimum_calls), size)) return judgement::too_few;
+            const std::uint64_t held = detail::lesser(total - detail::lesser(first, total), size);
+            if (held < detail::lesser(static_cast<std::uint64_t>(minimum_calls), size)) return judgement::too_few;
             const std::uint64_t needed = detail::fewest_reaching(held, failure_rate);
             if (failures < needed) return judgement::healthy;
             const std::uint64_t turn = failures - needed;
@@ -95,7 +94,7 @@ class basic_sliding_window<Options>::counts {
     sharded_count<Options.shards, Atomics> calls_;
     typename Atomics::template atomic<std::uint64_t> first_{0};
     typename Atomics::template atomic<std::uint64_t> failures_{0};
-    std::array<typename Atomics::template atomic<std::uint64_t>, ring_size> positions_{};
+    typename Atomics::template atomic<std::uint64_t> positions_[ring_size]{};
 };
 
 } // namespace keel
