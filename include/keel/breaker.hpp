@@ -3,6 +3,7 @@
 
 #include "circuit.hpp"
 #include "detail/classifying.hpp"
+#include "detail/guarding.hpp"
 #include "detail/macros.hpp"
 #include "policy.hpp"
 #include "window/consecutive_failures.hpp"
@@ -14,7 +15,8 @@ namespace keel {
 /// Refuses calls with `errc::circuit_open` while the callee is known to fail. Each pipeline has a circuit of its own:
 /// `p.circuit()`. A rejection by a policy further in is ignored, except that it timed out, which is a failure.
 template <class Window = sliding_window, class Results = handle<>>
-struct breaker_policy : detail::classifying<breaker_policy<Window, Results>> {
+struct breaker_policy : detail::classifying<breaker_policy<Window, Results>>,
+                        detail::guarding<breaker_policy<Window, Results>> {
     breaker_config<Window> config{};
     Results results{};
 
@@ -24,8 +26,6 @@ struct breaker_policy : detail::classifying<breaker_policy<Window, Results>> {
         explicit state(const breaker_policy& p)
           : circuit(p.config) {}
     };
-    using frame = circuit_permit;
-    static constexpr errc rejections[] = {errc::circuit_open};
 
     constexpr breaker_policy() = default;
     constexpr breaker_policy(const breaker_config<Window>& c, const Results& r)
@@ -45,37 +45,8 @@ struct breaker_policy : detail::classifying<breaker_policy<Window, Results>> {
     static constexpr keel::needs needs() noexcept { return Window::needs(); }
 
     template <class State>
-    KEEL_ALWAYS_INLINE bool fast_admit(State& s, call&, frame& f) const noexcept {
-        return s.circuit.try_admit(f);
-    }
-    template <class State>
-    KEEL_ALWAYS_INLINE bool fast_settle(State& s, call& c, frame& f) const noexcept {
-        return s.circuit.try_success(f, c, config.window);
-    }
-
-    template <class State>
-    admission fast_refuse(State& s, call& c) const noexcept {
-        return s.circuit.is_refusing(c) ? refuse(errc::circuit_open) : proceed;
-    }
-
-    template <class R>
-        requires(Results::template concerns_value<R>())
-    KEEL_ALWAYS_INLINE bool approves(const R& r) const {
-        return results.approves(r);
-    }
-
-    template <class State>
-    admission admit(State& s, call& c, frame& f) const noexcept {
-        return s.circuit.admit(f, c) ? proceed : refuse(errc::circuit_open);
-    }
-    template <class State, class R>
-    verdict settle(State& s, call& c, frame& f, outcome_of<R>& o) const {
-        s.circuit.settle(f, c, results(o));
-        return verdict::keep();
-    }
-    template <class State>
-    void abandon(State& s, call& c, frame& f) const noexcept {
-        s.circuit.settle(f, c, ending::ignored);
+    KEEL_ALWAYS_INLINE const Window& window_of(const State&) const noexcept {
+        return config.window;
     }
 };
 

@@ -52,8 +52,7 @@ class invalid_config : public std::invalid_argument {
 
 namespace detail {
 
-/// In constant evaluation this call is itself the compile-time error. Neither compiler prints its arguments there:
-/// which value it is stands in the chain that the diagnostic points to.
+/// In constant evaluation this call is itself the compile-time error.
 KEEL_COLD inline void a_configuration_value_is_out_of_range(const config_error& e) {
 #if KEEL_HAS_EXCEPTIONS
     throw invalid_config(e);
@@ -63,7 +62,8 @@ KEEL_COLD inline void a_configuration_value_is_out_of_range(const config_error& 
 #endif
 }
 
-/// Collects the first value that is out of range: `checker("retry").at_least("attempts", attempts, 1) ... .error`.
+/// Collects the first value that is out of range; in constant evaluation that is a compile-time error at once.
+/// `checker("retry").require(attempts >= 1, "attempts", attempts, "must be at least 1") ... .error`
 struct checker {
     const char* policy;
     config_error error{};
@@ -72,7 +72,13 @@ struct checker {
       : policy(name) {}
 
     constexpr checker& require(bool holds, const char* field, double value, const char* range) noexcept {
-        if (!holds && !error) error = {policy, field, value, range};
+        if (!holds && !error) {
+            error = {policy, field, value, range};
+            // Here and not by the caller: so both compilers' diagnostics show the line that names field and range.
+            if consteval {
+                a_configuration_value_is_out_of_range(error);
+            }
+        }
         return *this;
     }
     constexpr checker& positive(const char* field, nanos d) noexcept {

@@ -106,12 +106,6 @@ struct retry_policy : detail::classifying<retry_policy<Backoff, Results>> {
     KEEL_ALWAYS_INLINE static bool fast_settle(call&) noexcept { return true; }
     constexpr bool lets_pass(errc reason) const noexcept { return reason == errc::circuit_open && !config.when_open; }
 
-    template <class R>
-        requires(Results::template concerns_value<R>())
-    KEEL_ALWAYS_INLINE bool approves(const R& r) const {
-        return results.approves(r);
-    }
-
     admission admit(call&, frame& f) const {
         f = {};
         return proceed;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 // expect: a_configuration_value_is_out_of_range
+// expect: "backoff.cap"
 #include <keel/keel.hpp>
 
 using namespace std::chrono_literals;

@@ -2,6 +2,7 @@
 // expect-gcc: use of deleted function
 // expect-clang: deleted
 #include <keel/keel.hpp>
+#include <stop_token>
 
 #if defined(MISTAKE)
 std::stop_source s;

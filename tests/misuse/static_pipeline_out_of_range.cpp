@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
-// expect: keel: a value in this chain's configuration is out of its range
+// expect: a_configuration_value_is_out_of_range
+// expect: "timeout"
+// expect: "after"
+// expect: must be above 0
 #include <keel/keel.hpp>
 
 using namespace std::chrono_literals;

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSL-1.0
 
 #include "../handle.hpp"
+#include "macros.hpp"
 
 namespace keel::detail {
 
@@ -34,6 +35,12 @@ struct classifying {
     template <class Test>
     constexpr auto ignoring_if(Test test) const {
         return self().handling(self().results.ignoring_too(predicate<Test>{test}));
+    }
+
+    template <class R, class Whole = Policy>
+        requires(decltype(Whole::results)::template concerns_value<R>())
+    KEEL_ALWAYS_INLINE bool approves(const R& r) const {
+        return self().results.approves(r);
     }
 
   private:

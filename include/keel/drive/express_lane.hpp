@@ -4,6 +4,7 @@
 #include "../clock/clock.hpp"
 #include "../context.hpp"
 #include "../detail/macros.hpp"
+#include "../named.hpp"
 #include "../policy.hpp"
 #include "channel.hpp"
 #include "cold_lane.hpp"
@@ -44,6 +45,12 @@ concept same_when_copied =
 /// its address would force it into memory on every call.
 template <class F>
 using handed = std::conditional_t<same_when_copied<F>, const F, F&>;
+
+template <class P, literal Name>
+inline constexpr bool goes_by = false;
+template <class P, literal Name>
+    requires requires { P::name == Name; }
+inline constexpr bool goes_by<P, Name> = P::name == Name;
 
 /// What `pipeline` and `static_pipeline` can do. The function is invoked with a `const keel::context&` if it takes
 /// one, otherwise with nothing; once per attempt, on the calling thread.
@@ -101,6 +108,15 @@ class callable_pipeline {
     auto& circuit() noexcept {
         constexpr std::size_t i = nth_circuit<N>();
         static_assert(i < size, "keel: this chain has no such breaker");
+        return state<i>().circuit;
+    }
+
+    /// The circuit of the breaker with that name, see `named`.
+    template <literal Name>
+    auto& get() noexcept {
+        constexpr std::size_t i = index_of<Name>(indices{});
+        static_assert(i < size, "keel: no policy of this chain has that name");
+        static_assert(has_circuit<i % size>, "keel: the policy of that name is no breaker");
         return state<i>().circuit;
     }
 
@@ -319,6 +335,12 @@ class callable_pipeline {
             static_cast<void>(((has_circuit<I> && left-- == 0 ? (found = I, true) : false) || ...));
             return found;
         }(indices{});
+    }
+    template <literal Name, std::size_t... I>
+    static constexpr std::size_t index_of(std::index_sequence<I...>) {
+        std::size_t found = size;
+        static_cast<void>(((goes_by<typename hooks_of<I>::policy_type, Name> ? (found = I, true) : false) || ...));
+        return found;
     }
     template <std::size_t I>
     static constexpr bool has_circuit = requires(callable_pipeline& p) { p.template state<I>().circuit; };

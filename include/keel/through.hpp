@@ -1,0 +1,55 @@
+#pragma once
+// SPDX-License-Identifier: BSL-1.0
+
+#include "circuit.hpp"
+#include "detail/classifying.hpp"
+#include "detail/guarding.hpp"
+#include "detail/macros.hpp"
+#include "policy.hpp"
+
+namespace keel {
+
+/// As `breaker`, with a circuit of its own life that several pipelines may share; `p.circuit()` is that circuit. It
+/// must outlive them. Each call's pipeline says what time it is, so pipelines that share a circuit need clocks of one
+/// epoch: all of keel's but `manual_clock` have the same.
+template <class Circuit, class Results = handle<>>
+struct through_policy : detail::classifying<through_policy<Circuit, Results>>,
+                        detail::guarding<through_policy<Circuit, Results>> {
+    Circuit* shared = nullptr;
+    Results results{};
+
+    template <class>
+    struct state {
+        Circuit& circuit;
+        explicit state(const through_policy& p)
+          : circuit(*p.shared) {}
+    };
+
+    constexpr explicit through_policy(Circuit& c, const Results& r = {}) noexcept
+      : shared(&c)
+      , results(r) {}
+
+    template <class Handle>
+    constexpr auto handling(const Handle& h) const {
+        return through_policy<Circuit, Handle>(*shared, h);
+    }
+
+    static constexpr keel::needs needs() noexcept { return Circuit::window_type::needs(); }
+
+    template <class State>
+    KEEL_ALWAYS_INLINE static const typename Circuit::window_type& window_of(const State& s) noexcept {
+        return s.circuit.config().window;
+    }
+};
+
+/// `timeout(1s) | through(payments)`. A circuit with static storage can be named in the chain of a `static_pipeline`.
+template <class Window, class Clock, class Atomics>
+constexpr auto through(circuit<Window, Clock, Atomics>& shared) noexcept {
+    return through_policy<circuit<Window, Clock, Atomics>>(shared);
+}
+
+struct a_temporary_circuit_ends_before_the_pipeline__give_it_a_name;
+template <class Window, class Clock, class Atomics>
+a_temporary_circuit_ends_before_the_pipeline__give_it_a_name through(const circuit<Window, Clock, Atomics>&&) = delete;
+
+} // namespace keel
