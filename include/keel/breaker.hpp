@@ -23,8 +23,8 @@ struct breaker_policy : detail::classifying<breaker_policy<Window, Results>>,
     template <class Clock>
     struct state {
         keel::circuit<Window, Clock> circuit;
-        explicit state(const breaker_policy& p)
-          : circuit(p.config) {}
+        state(const breaker_policy& p, const Clock& clock)
+          : circuit(p.config, clock) {}
     };
 
     constexpr breaker_policy() = default;
@@ -42,11 +42,11 @@ struct breaker_policy : detail::classifying<breaker_policy<Window, Results>>,
     }
 
     constexpr config_error validate() const noexcept { return config.validate(); }
-    static constexpr keel::needs needs() noexcept { return Window::needs(); }
+    constexpr keel::needs needs() const noexcept { return detail::needs_of_circuit(config); }
 
     template <class State>
-    KEEL_ALWAYS_INLINE const Window& window_of(const State&) const noexcept {
-        return config.window;
+    KEEL_ALWAYS_INLINE const breaker_config<Window>& config_of(const State&) const noexcept {
+        return config;
     }
 };
 

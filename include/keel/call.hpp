@@ -13,6 +13,9 @@ namespace keel {
 class call {
   public:
     call() = default;
+    /// Without a pipeline, to ask a policy's state by hand.
+    explicit call(clock_ref clock) noexcept
+      : clock_(clock) {}
     explicit call(const context& outer) noexcept
       : deadline(outer.deadline_)
       , outer_(&outer) {}

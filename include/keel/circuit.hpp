@@ -3,14 +3,16 @@
 
 #include "call.hpp"
 #include "circuit_config.hpp"
+#include "circuit_stats.hpp"
+#include "clock/clock.hpp"
 #include "clock/steady_clock.hpp"
 #include "config.hpp"
 #include "detail/circuit_word.hpp"
-#include "detail/lesser.hpp"
 #include "detail/macros.hpp"
 #include "outcome.hpp"
 #include "random.hpp"
 #include "sync/atomics.hpp"
+#include "sync/sharded_count.hpp"
 #include "window/judgement.hpp"
 #include "window/sliding_window.hpp"
 
@@ -25,10 +27,17 @@ namespace keel {
 /// generation is dropped: it neither trips, closes, nor takes or returns a probe.
 struct circuit_permit {
     detail::circuit_word granted_in{};
+    time_point began = time_point::min(); ///< where slow calls are counted
 };
 
 /// The state of one breaker: the object that opens and closes. Part of a pipeline, or on its own and shared by several
 /// through `keel::through(circuit)`. Thread-safe; neither copied nor moved; allocates nothing.
+///
+/// By hand, without a pipeline:
+///
+///     auto permit = payments.try_acquire();
+///     if (!permit) return busy(permit.retry_after());
+///     ... permit.success();  or  permit.failure();  or drop it: ignored
 template <class Window = sliding_window, class Clock = steady_clock, class Atomics = std_atomics>
 class circuit {
   public:
@@ -36,45 +45,95 @@ class circuit {
     using window_type = Window;
     using clock_type = Clock;
 
-    /// Throws `invalid_config`.
+    /// Throws `invalid_config`. The clock tells the time of what is done by hand; pipelines bring their own.
     circuit()
       : circuit(config_type{}) {}
-    explicit circuit(const config_type& config)
-      : config_(detail::validated(config)) {}
+    explicit circuit(const config_type& config, Clock clock = {})
+      : clock_(std::move(clock))
+      , config_(detail::validated(config)) {
+        since_.store(clock_.now().time_since_epoch().count(), std::memory_order_relaxed);
+    }
     circuit(const circuit&) = delete;
     circuit& operator=(const circuit&) = delete;
 
     /// An open circuit says open until a call comes and finds that its period is over.
-    circuit_state state() const noexcept {
-        const word w{word_.load(std::memory_order_relaxed)};
-        if (w.is_open()) return circuit_state::open;
-        return w.is_half_open() ? circuit_state::half_open : circuit_state::closed;
-    }
+    circuit_state state() const noexcept { return word{word_.load(std::memory_order_relaxed)}.state(); }
 
     const config_type& config() const noexcept { return config_; }
+
+    /// A snapshot of what is counted. Any time, from any thread; takes about as long as a failed call.
+    circuit_stats stats() const noexcept;
+
+    /// The last transitions, at most `circuit_log::capacity`.
+    circuit_log log() const noexcept { return log_.read(); }
+
+    /// Each of these is legal in every state, and begins a new generation: results of calls that are under way are
+    /// dropped. All but `open` end the count of re-trips.
+    void close() noexcept {
+        by_hand([](std::uint64_t g) { return word::warming(g); });
+    }
+    void force_open() noexcept {
+        by_hand([](std::uint64_t g) { return word::forced_open(g); });
+    }
+    void disable() noexcept {
+        by_hand([](std::uint64_t g) { return word::disabled(g); });
+    }
+    void metrics_only() noexcept {
+        by_hand([](std::uint64_t g) { return word::metrics_only(g); });
+    }
+    void half_open() noexcept {
+        by_hand([](std::uint64_t g) { return word::half_open(g, 0); });
+    }
+    /// As if it had tripped now.
+    void open() noexcept {
+        by_hand([&](std::uint64_t) { return word::open(clock_.now() + open_period(0), 0); });
+    }
+    /// As `close()`; the totals count from zero.
+    void reset() noexcept {
+        close();
+        const circuit_totals all = totals_ever();
+        for (std::size_t i = 0; i < figures; ++i)
+            reset_at_[i].store(all.*figure[i], std::memory_order_relaxed);
+    }
+
+    /// Asks for one call, by hand.
+    class acquired;
+    [[nodiscard]] acquired try_acquire() noexcept { return acquired(*this); }
 
     using permit = circuit_permit;
 
     /// For policies: what `fast_admit`, `fast_refuse`, `admit`, `fast_settle` and `settle` of a breaker do.
-    KEEL_ALWAYS_INLINE bool try_admit(permit& p) const noexcept {
+    KEEL_ALWAYS_INLINE bool try_admit(permit& p, const call& c) const noexcept {
         // Relaxed: a stale closed lets one more call through, whose result its generation then makes harmless.
         p.granted_in = word{word_.load(std::memory_order_relaxed)};
+        p.began = c.known_now();
         return p.granted_in.is_steady();
     }
-    KEEL_ALWAYS_INLINE bool try_success(const permit& p, call& c, const Window& window) noexcept {
+    KEEL_ALWAYS_INLINE bool try_success(const permit& p, call& c, const config_type& config) noexcept {
         if (word_.load(std::memory_order_relaxed) != p.granted_in.bits) [[unlikely]]
             return false;
-        return counts_.try_success(window, c);
+        if (since(p, c.known_now()) > config.slow_call.longer_than) [[unlikely]]
+            return false;
+        return counts_.try_success(config.window, c);
     }
-    bool is_refusing(call& c) const noexcept {
+    admission try_refuse(call& c) noexcept {
         const word seen{word_.load(std::memory_order_relaxed)};
-        return seen.is_open() && !seen.is_over(c.now());
+        if (!seen.is_open()) return proceed;
+        const nanos left = seen.until_probe(c.now());
+        if (left <= nanos(0) || !rejected_.try_count()) return proceed;
+        return refuse(errc::circuit_open, left);
     }
-    KEEL_COLD bool admit(permit& p, call& c) noexcept;
+    KEEL_COLD admission admit(permit& p, call& c) noexcept;
     KEEL_COLD void settle(const permit& p, call& c, ending e) noexcept;
 
   private:
     using word = detail::circuit_word;
+    using counter = typename Atomics::template atomic<std::uint64_t>;
+
+    static constexpr std::uint64_t circuit_totals::* figure[] = {
+        &circuit_totals::calls, &circuit_totals::successes, &circuit_totals::failures, &circuit_totals::ignored,
+        &circuit_totals::slow,  &circuit_totals::late,      &circuit_totals::rejected, &circuit_totals::opens};
+    static constexpr std::size_t figures = std::size(figure);
 
     bool replace(word& seen, word next) noexcept {
         // Release: who reads the new word sees the lease and the start of the window that were written before it.
@@ -83,63 +142,138 @@ class circuit {
     }
     std::uint64_t next_generation() noexcept { return generations_.fetch_add(1, std::memory_order_relaxed) + 1; }
 
+    template <class Next>
+    KEEL_COLD void by_hand(Next next_in) noexcept;
+    void note(word from, word to, transition_cause cause, time_point at) noexcept;
     void give_back(const permit& p) noexcept;
-    void settle_probe(word seen, call& c, bool failed) noexcept;
-    void settle_closed(word seen, call& c, bool failed) noexcept;
+    void settle_probe(word seen, call& c, detail::graded g) noexcept;
+    void settle_counted(word seen, call& c, detail::graded g) noexcept;
     nanos open_period(unsigned retrips) const noexcept;
+    circuit_totals totals_ever() const noexcept;
 
+    static void count(counter& one) noexcept { one.fetch_add(1, std::memory_order_relaxed); }
     static std::int64_t ticks(call& c) noexcept { return c.now().time_since_epoch().count(); }
+    // Unsigned, for either time may be unknown, the least there is: no call is then longer than `never`.
+    KEEL_ALWAYS_INLINE static nanos since(const permit& p, time_point now) noexcept {
+        return nanos(static_cast<std::int64_t>(static_cast<std::uint64_t>(now.time_since_epoch().count()) -
+                                               static_cast<std::uint64_t>(p.began.time_since_epoch().count())));
+    }
     // Before the grant itself: whoever sees the permits used up must not see the lease of an earlier probe. A thread
     // that loses the grant may still have renewed the lease, to a time when the word was as it saw it.
     void renew_lease(call& c) noexcept { detail::raise_to(lease_began_, ticks(c), std::memory_order_relaxed); }
-    bool lease_is_over(call& c) const noexcept {
-        return ticks(c) - lease_began_.load(std::memory_order_relaxed) >= config_.half_open_max_wait.count;
+    nanos lease_left(call& c) const noexcept {
+        return nanos(lease_began_.load(std::memory_order_relaxed) + config_.half_open_max_wait.count - ticks(c));
     }
 
     // First, where the healthy path reaches its shard without adding an offset.
     typename Window::template counts<Atomics> counts_;
     typename Atomics::template atomic<std::uint64_t> word_{word::warming(0).bits};
-    typename Atomics::template atomic<std::uint64_t> generations_{0};
+    counter generations_{0};
     typename Atomics::template atomic<std::int64_t> lease_began_{0};
+    typename Atomics::template atomic<std::int64_t> since_{0};
+    [[no_unique_address]] Clock clock_;
     config_type config_;
+
+    sharded_count<Window::shards, Atomics> rejected_;
+    counter rejected_before_{0}; // the last transition
+    counter probes_{0}, failures_{0}, slow_{0}, ignored_{0}, late_{0}, opens_{0};
+    counter reset_at_[figures]{};
+    detail::transition_log<Atomics> log_;
+};
+
+/// A call that was asked for by hand, granted or refused. Ends by `success()`, by `failure()`, or ignored when it is
+/// destroyed. Moves; belongs to one thread at a time; must not outlive the circuit.
+template <class Window, class Clock, class Atomics>
+class [[nodiscard]] circuit<Window, Clock, Atomics>::acquired {
+  public:
+    acquired(acquired&& other) noexcept
+      : circuit_(std::exchange(other.circuit_, nullptr))
+      , permit_(other.permit_)
+      , retry_after_(other.retry_after_) {}
+    acquired& operator=(acquired&&) = delete;
+    ~acquired() { end(ending::ignored); }
+
+    /// Whether the call may be made.
+    explicit operator bool() const noexcept { return circuit_ != nullptr; }
+    /// Where it may not: how long until a call may be granted again. 0 where nobody knows.
+    std::chrono::nanoseconds retry_after() const noexcept { return retry_after_; }
+
+    /// The call has ended. Only the first of these counts.
+    void success() noexcept { end(ending::succeeded); }
+    void failure() noexcept { end(ending::failed); }
+
+  private:
+    friend circuit;
+    explicit acquired(circuit& from) noexcept {
+        call c{clock_ref(from.clock_)};
+        const admission a = from.admit(permit_, c);
+        if (a.granted())
+            circuit_ = &from;
+        else
+            retry_after_ = a.retry_after;
+    }
+    void end(ending e) noexcept {
+        if (circuit_ == nullptr) return;
+        call c{clock_ref(circuit_->clock_)};
+        std::exchange(circuit_, nullptr)->settle(permit_, c, e);
+    }
+
+    circuit* circuit_ = nullptr;
+    circuit_permit permit_;
+    nanos retry_after_{};
 };
 
 template <class Window, class Clock, class Atomics>
-bool circuit<Window, Clock, Atomics>::admit(permit& p, call& c) noexcept {
+admission circuit<Window, Clock, Atomics>::admit(permit& p, call& c) noexcept {
+    const auto turn_away = [&](nanos left) {
+        rejected_.count();
+        return refuse(errc::circuit_open, left);
+    };
+    p.began = config_.slow_call.counts() ? c.now() : time_point::min();
     word seen{word_.load(std::memory_order_acquire)};
     for (;;) {
         word next;
-        if (seen.is_closed()) {
+        if (seen.is_closed() || seen.is_disabled() || seen.is_metrics_only()) {
             p.granted_in = seen;
-            return true;
+            return proceed;
         }
         if (seen.is_open()) {
-            if (!seen.is_over(c.now())) return false;
+            if (const nanos left = seen.until_probe(c.now()); left > nanos(0)) return turn_away(left);
             next = word::half_open(next_generation(), seen.retrips()).with_grant();
+        } else if (!seen.is_half_open()) {
+            return turn_away(nanos(0));
         } else if (seen.granted() < config_.half_open_calls) {
             next = seen.with_grant();
-        } else if (lease_is_over(c)) {
-            next = seen.with_takeover();
+        } else if (const nanos left = lease_left(c); left > nanos(0)) {
+            return turn_away(left);
         } else {
-            return false;
+            next = seen.with_takeover();
         }
         renew_lease(c);
+        const word before = seen;
         if (replace(seen, next)) {
+            if (before.is_open()) note(before, next, transition_cause::open_period_over, c.now());
             p.granted_in = next;
-            return true;
+            return proceed;
         }
     }
 }
 
 template <class Window, class Clock, class Atomics>
 void circuit<Window, Clock, Atomics>::settle(const permit& p, call& c, ending e) noexcept {
-    if (e == ending::ignored) return give_back(p);
     const word seen{word_.load(std::memory_order_acquire)};
-    if (seen.is_open() || seen.generation() != p.granted_in.generation()) return;
+    if (seen.is_open() || seen.generation() != p.granted_in.generation()) return count(late_);
+    if (seen.is_disabled()) return;
+    if (e == ending::ignored) {
+        count(ignored_);
+        return give_back(p);
+    }
+    const detail::graded g{e == ending::failed,
+                           config_.slow_call.counts() && since(p, c.now()) > config_.slow_call.longer_than};
     if (seen.is_half_open())
-        settle_probe(seen, c, e == ending::failed);
+        settle_probe(seen, c, g);
     else
-        settle_closed(seen, c, e == ending::failed);
+        settle_counted(seen, c, g);
 }
 
 template <class Window, class Clock, class Atomics>
@@ -151,14 +285,20 @@ void circuit<Window, Clock, Atomics>::give_back(const permit& p) noexcept {
 }
 
 template <class Window, class Clock, class Atomics>
-void circuit<Window, Clock, Atomics>::settle_probe(word seen, call& c, bool failed) noexcept {
+void circuit<Window, Clock, Atomics>::settle_probe(word seen, call& c, detail::graded g) noexcept {
     const std::uint64_t generation = seen.generation();
     for (;;) {
-        word next = seen.with_result(failed);
-        switch (config_.judge_probes(next.recorded(), next.failed())) {
+        word next = seen.with_result(g.failed, g.slow);
+        transition_cause cause = transition_cause::probes_succeeded;
+        switch (config_.judge_probes(detail::probes_in(next))) {
         case judgement::too_few:
             break;
+        case judgement::slow:
+            cause = transition_cause::slow_calls;
+            next = word::open(c.now() + open_period(seen.retrips() + 1), seen.retrips() + 1);
+            break;
         case judgement::failing:
+            cause = transition_cause::failures;
             next = word::open(c.now() + open_period(seen.retrips() + 1), seen.retrips() + 1);
             break;
         case judgement::healthy:
@@ -166,18 +306,25 @@ void circuit<Window, Clock, Atomics>::settle_probe(word seen, call& c, bool fail
             next = word::warming(next_generation());
             break;
         }
-        if (replace(seen, next)) return;
-        if (!seen.is_half_open() || seen.generation() != generation) return;
+        const word before = seen;
+        if (replace(seen, next)) {
+            count(probes_);
+            if (g.failed) count(failures_);
+            if (g.slow) count(slow_);
+            if (!next.is_half_open()) note(before, next, cause, c.now());
+            return;
+        }
+        if (!seen.is_half_open() || seen.generation() != generation) return count(late_);
     }
 }
 
 template <class Window, class Clock, class Atomics>
-void circuit<Window, Clock, Atomics>::settle_closed(word seen, call& c, bool failed) noexcept {
+void circuit<Window, Clock, Atomics>::settle_counted(word seen, call& c, detail::graded g) noexcept {
     const std::uint64_t generation = seen.generation();
-    if (failed)
-        counts_.failure(config_.window, c, generation);
-    else
-        counts_.success(config_.window, c, generation);
+    counts_.record(config_.window, c, generation, g);
+    if (g.failed) count(failures_);
+    if (g.slow) count(slow_);
+    if (seen.is_metrics_only()) return;
     const judgement j = config_.judge(counts_, c);
     for (;;) {
         word next = seen;
@@ -189,12 +336,40 @@ void circuit<Window, Clock, Atomics>::settle_closed(word seen, call& c, bool fai
             next = seen.steady();
             break;
         case judgement::failing:
+        case judgement::slow:
             next = word::open(c.now() + open_period(0), 0);
             break;
         }
-        if (next == seen || replace(seen, next)) return;
+        const word before = seen;
+        if (next == seen) return;
+        if (replace(seen, next)) {
+            if (next.is_open())
+                note(before, next, j == judgement::slow ? transition_cause::slow_calls : transition_cause::failures,
+                     c.now());
+            return;
+        }
         if (!seen.is_closed() || seen.generation() != generation) return;
     }
+}
+
+template <class Window, class Clock, class Atomics>
+template <class Next>
+void circuit<Window, Clock, Atomics>::by_hand(Next next_in) noexcept {
+    call c{clock_ref(clock_)};
+    counts_.start_over(config_.window, c);
+    const word next = next_in(next_generation());
+    word seen{word_.load(std::memory_order_relaxed)};
+    while (!replace(seen, next)) {
+    }
+    note(seen, next, transition_cause::by_hand, c.now());
+}
+
+template <class Window, class Clock, class Atomics>
+void circuit<Window, Clock, Atomics>::note(word from, word to, transition_cause cause, time_point at) noexcept {
+    detail::raise_to(since_, at.time_since_epoch().count(), std::memory_order_relaxed);
+    detail::raise_to(rejected_before_, rejected_.sum(), std::memory_order_relaxed);
+    if (to.state() == circuit_state::open || to.state() == circuit_state::forced_open) count(opens_);
+    log_.note({at, from.state(), to.state(), cause});
 }
 
 template <class Window, class Clock, class Atomics>
@@ -207,6 +382,40 @@ nanos circuit<Window, Clock, Atomics>::open_period(unsigned retrips) const noexc
         period = detail::lesser(period, static_cast<double>(config_.growth.cap.count));
     }
     return nanos::from(period * (1 + config_.growth.jitter * thread_random().unit()));
+}
+
+template <class Window, class Clock, class Atomics>
+circuit_totals circuit<Window, Clock, Atomics>::totals_ever() const noexcept {
+    constexpr auto order = std::memory_order_relaxed;
+    circuit_totals t{.failures = failures_.load(order),
+                     .ignored = ignored_.load(order),
+                     .slow = slow_.load(order),
+                     .late = late_.load(order),
+                     .rejected = rejected_.sum(),
+                     .opens = opens_.load(order)};
+    // Read after the failures, which are among them.
+    const std::uint64_t recorded = counts_.total() + probes_.load(order);
+    t.successes = recorded - detail::lesser(t.failures, recorded);
+    t.calls = recorded + t.ignored + t.late;
+    return t;
+}
+
+template <class Window, class Clock, class Atomics>
+circuit_stats circuit<Window, Clock, Atomics>::stats() const noexcept {
+    const word seen{word_.load(std::memory_order_acquire)};
+    circuit_stats s{.state = seen.state(),
+                    .since = time_point(std::chrono::nanoseconds(since_.load(std::memory_order_relaxed)))};
+    s.window = seen.is_half_open() ? detail::probes_in(seen) : counts_.counted(config_.window, clock_.now());
+    if (s.window.calls > 0) {
+        s.failure_rate = static_cast<double>(s.window.failed) / static_cast<double>(s.window.calls);
+        s.slow_rate = static_cast<double>(s.window.slow) / static_cast<double>(s.window.calls);
+    }
+    s.totals = totals_ever();
+    s.rejected =
+        s.totals.rejected - detail::lesser(rejected_before_.load(std::memory_order_relaxed), s.totals.rejected);
+    for (std::size_t i = 0; i < figures; ++i)
+        s.totals.*figure[i] -= detail::lesser(reset_at_[i].load(std::memory_order_relaxed), s.totals.*figure[i]);
+    return s;
 }
 
 } // namespace keel

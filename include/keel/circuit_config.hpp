@@ -13,6 +13,21 @@
 
 namespace keel {
 
+/// No limit.
+inline constexpr nanos never = nanos::max();
+
+/// Which calls are slow, and when so many of them are that the circuit trips. A slow failure counts in both rates.
+struct slow_call_config {
+    nanos longer_than = never; ///< above 0, at most 100 years; calls are only timed where it is not `never`
+    double rate = 1;           ///< trips at this share of slow calls or more; above 0, at most 1
+
+    constexpr bool counts() const noexcept { return longer_than != never; }
+    constexpr void check(detail::checker& c) const noexcept {
+        if (counts()) c.positive("slow_call.longer_than", longer_than);
+        c.share("slow_call.rate", rate);
+    }
+};
+
 /// How the open period changes when probes have failed. The first period after a healthy time is `open_for` exactly.
 struct open_period_growth {
     double factor = 1;                   ///< of each period to the one before; 1 to 100
@@ -30,6 +45,11 @@ struct open_period_growth {
 
 namespace detail {
 
+constexpr window_counts probes_in(circuit_word w) noexcept {
+    return {static_cast<std::uint64_t>(w.recorded()), static_cast<std::uint64_t>(w.failed()),
+            static_cast<std::uint64_t>(w.slow()), static_cast<std::uint64_t>(w.slow_failed())};
+}
+
 // What a breaker of any window has; `open_for` is bounded by what the circuit's word can tell apart.
 template <class Config>
 constexpr void check_recovery(checker& c, const Config& config) noexcept {
@@ -38,7 +58,7 @@ constexpr void check_recovery(checker& c, const Config& config) noexcept {
         .require(config.open_for <= year, "open_for", static_cast<double>(config.open_for.count),
                  "must be at most one year")
         .require(config.half_open_calls >= 1 && config.half_open_calls <= circuit_word::most_probes, "half_open_calls",
-                 config.half_open_calls, "must be at least 1 and at most 127")
+                 config.half_open_calls, "must be at least 1 and at most 63")
         .positive("half_open_max_wait", config.half_open_max_wait);
     config.growth.check(c, config.open_for);
     c.require(config.growth.cap <= year, "growth.cap", static_cast<double>(config.growth.cap.count),
@@ -51,49 +71,57 @@ constexpr void check_recovery(checker& c, const Config& config) noexcept {
 template <class Window>
 struct breaker_config {
     Window window{};
-    double failure_rate = 0.5; ///< trips at this share of failures or more; above 0, at most 1
-    int minimum_calls =
-        20; ///< nothing is decided with fewer in the window; a smaller count window lowers it; at least 1
-    nanos open_for = std::chrono::seconds(30);           ///< calls are refused for this long; at most a year
-    int half_open_calls = 3;                             ///< probes granted before the circuit decides; 1 to 127
+    double failure_rate = 0.5;                 ///< trips at this share of failures or more; above 0, at most 1
+    int minimum_calls = 20;                    ///< fewer decide nothing; a smaller count window lowers it
+    slow_call_config slow_call{};              ///< off by default
+    nanos open_for = std::chrono::seconds(30); ///< calls are refused for this long; at most a year
+    int half_open_calls = 3;                   ///< probes granted before the circuit decides; 1 to 63
     nanos half_open_max_wait = std::chrono::seconds(10); ///< after this, probes that did not come back are given up
     open_period_growth growth{};
 
     constexpr config_error validate() const noexcept {
         detail::checker c("breaker");
-        window.check(c, failure_rate);
         c.share("failure_rate", failure_rate)
             .require(minimum_calls >= 1, "minimum_calls", minimum_calls, "must be at least 1");
+        slow_call.check(c);
+        if (!c.error) window.check(c, thresholds());
         detail::check_recovery(c, *this);
         return c.error;
     }
 
     template <class Counts>
     judgement judge(const Counts& counts, call& c) const noexcept {
-        return counts.judge(window, c, minimum_calls, failure_rate);
+        return counts.judge(window, c, thresholds());
     }
-    constexpr judgement judge_probes(int recorded, int failed) const noexcept {
-        if (recorded < detail::lesser(minimum_calls, half_open_calls)) return judgement::too_few;
-        const bool failing =
-            detail::reaches(static_cast<std::uint64_t>(failed), static_cast<std::uint64_t>(recorded), failure_rate);
-        return failing ? judgement::failing : judgement::healthy;
+    constexpr judgement judge_probes(const window_counts& probes) const noexcept {
+        const auto minimum = static_cast<std::uint64_t>(detail::lesser(minimum_calls, half_open_calls));
+        return probes.calls < minimum ? judgement::too_few : thresholds().judge(probes);
+    }
+
+  private:
+    constexpr detail::thresholds thresholds() const noexcept {
+        return {minimum_calls, failure_rate, slow_call.counts(), slow_call.rate};
     }
 };
 
-/// Configuration of a circuit that counts failures in a row: one failed probe opens it again, `half_open_calls`
+/// Configuration of a circuit that counts failures in a row: one failed or slow probe opens it again, `half_open_calls`
 /// successful ones close it.
 template <class Window>
     requires(!Window::by_rate)
 struct breaker_config<Window> {
     Window window{};
+    slow_call_config slow_call{};                        ///< off by default; a slow call counts as a failure
     nanos open_for = std::chrono::seconds(30);           ///< calls are refused for this long; at most a year
-    int half_open_calls = 3;                             ///< probes granted before the circuit decides; 1 to 127
+    int half_open_calls = 3;                             ///< probes granted before the circuit decides; 1 to 63
     nanos half_open_max_wait = std::chrono::seconds(10); ///< after this, probes that did not come back are given up
     open_period_growth growth{};
 
     constexpr config_error validate() const noexcept {
         detail::checker c("breaker");
         window.check(c);
+        slow_call.check(c);
+        c.require(slow_call.rate == 1, "slow_call.rate", slow_call.rate,
+                  "must be 1: calls in a row have no rate, each slow one counts as a failure");
         detail::check_recovery(c, *this);
         return c.error;
     }
@@ -102,9 +130,10 @@ struct breaker_config<Window> {
     judgement judge(const Counts& counts, call& c) const noexcept {
         return counts.judge(window, c);
     }
-    constexpr judgement judge_probes(int recorded, int failed) const noexcept {
-        if (failed > 0) return judgement::failing;
-        return recorded < half_open_calls ? judgement::too_few : judgement::healthy;
+    constexpr judgement judge_probes(const window_counts& probes) const noexcept {
+        if (probes.failed > 0) return judgement::failing;
+        if (probes.slow > 0) return judgement::slow;
+        return probes.calls < static_cast<std::uint64_t>(half_open_calls) ? judgement::too_few : judgement::healthy;
     }
 };
 

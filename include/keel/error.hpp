@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSL-1.0
 
 #include "detail/macros.hpp"
+#include "duration.hpp"
 
 #include <cstdint>
 #include <exception>
@@ -65,20 +66,28 @@ inline std::error_code make_error_code(errc e) noexcept { return {static_cast<in
 /// What a pipeline throws when a policy refused the call: `code()` is a `keel::errc`.
 class rejected : public std::system_error {
   public:
-    explicit rejected(errc e)
+    explicit rejected(errc e, nanos retry_after = {})
       : std::system_error(make_error_code(e))
-      , reason_(e) {}
+      , reason_(e)
+      , retry_after_(retry_after) {}
     errc reason() const noexcept { return reason_; }
+
+    /// How long until another call makes sense, such as the next probe of an open circuit. 0 where nobody knows.
+    std::chrono::nanoseconds retry_after() const noexcept { return retry_after_; }
 
   private:
     errc reason_;
+    nanos retry_after_;
 };
 
 /// A rejection as a type of its own, the alternative that `error_of` holds for it.
 template <errc Reason>
 struct rejection {
     static constexpr errc reason = Reason;
-    friend constexpr bool operator==(rejection, rejection) = default;
+    nanos retry_after{}; ///< how long until another call makes sense; 0 where nobody knows
+
+    /// Whenever another call makes sense.
+    friend constexpr bool operator==(rejection, rejection) noexcept { return true; }
 };
 using timed_out = rejection<errc::timed_out>;
 using circuit_open = rejection<errc::circuit_open>;
@@ -99,7 +108,16 @@ class error_of : public std::variant<X, rejection<Rejections>...> {
 
     /// Holds the rejection `reason`, which must be one of `Rejections`; ends the program otherwise: a policy refused
     /// with a reason that it does not declare.
-    static error_of of(errc reason) { return first_of<Rejections...>(reason); }
+    static error_of of(errc reason, nanos retry_after = {}) { return first_of<Rejections...>(reason, retry_after); }
+
+    /// How long until another call makes sense, such as the next probe of an open circuit. 0 where nobody knows.
+    std::chrono::nanoseconds retry_after() const noexcept {
+        nanos found{};
+        static_cast<void>(((std::get_if<rejection<Rejections>>(this) != nullptr &&
+                            (found = std::get_if<rejection<Rejections>>(this)->retry_after, true)) ||
+                           ...));
+        return found;
+    }
 
     /// Which rejection it is. Only where `is_rejection()`.
     errc reason() const noexcept {
@@ -109,12 +127,12 @@ class error_of : public std::variant<X, rejection<Rejections>...> {
 
   private:
     template <errc First, errc... Others>
-    static error_of first_of(errc reason) {
-        if (reason == First) return rejection<First>{};
-        return first_of<Others...>(reason);
+    static error_of first_of(errc reason, nanos retry_after) {
+        if (reason == First) return rejection<First>{retry_after};
+        return first_of<Others...>(reason, retry_after);
     }
     template <std::same_as<errc> Reason>
-    [[noreturn]] static error_of first_of(Reason) {
+    [[noreturn]] static error_of first_of(Reason, nanos) {
         std::terminate();
     }
 };
@@ -127,8 +145,9 @@ class basic_failure;
 template <>
 class basic_failure<void> {
   public:
-    explicit basic_failure(errc reason) noexcept
-      : reason_(reason) {}
+    explicit basic_failure(errc reason, nanos retry_after = {}) noexcept
+      : reason_(reason)
+      , retry_after_(retry_after) {}
     explicit basic_failure(std::exception_ptr thrown) noexcept
       : thrown_(std::move(thrown)) {}
 
@@ -137,6 +156,9 @@ class basic_failure<void> {
     /// Which rejection it is. `errc{}` where it is none.
     errc reason() const noexcept { return reason_; }
 
+    /// How long until another call makes sense, such as the next probe of an open circuit. 0 where nobody knows.
+    std::chrono::nanoseconds retry_after() const noexcept { return retry_after_; }
+
     /// The exception that the function threw, or null.
     const std::exception_ptr& exception() const noexcept { return thrown_; }
 
@@ -144,7 +166,7 @@ class basic_failure<void> {
     /// Throws what `operator()` would have thrown: the function's exception, or `rejected`.
     [[noreturn]] void raise() const {
         if (thrown_) std::rethrow_exception(thrown_);
-        throw rejected(reason_);
+        throw rejected(reason_, retry_after_);
     }
 #endif
 
@@ -155,6 +177,7 @@ class basic_failure<void> {
 
   private:
     errc reason_{};
+    nanos retry_after_{};
     std::exception_ptr thrown_;
 };
 

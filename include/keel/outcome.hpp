@@ -1,6 +1,7 @@
 #pragma once
 // SPDX-License-Identifier: BSL-1.0
 
+#include "duration.hpp"
 #include "error.hpp"
 #include "result.hpp"
 
@@ -29,10 +30,14 @@ class outcome {
     /// The rejection that stands in place of a result, or `errc{}`.
     errc rejection() const noexcept { return origin_ == origin::rejected ? reason_ : errc{}; }
 
+    /// What the rejection says of when to try again; 0 where it says nothing.
+    nanos retry_after() const noexcept { return origin_ == origin::rejected ? retry_after_ : nanos(0); }
+
     /// Replaces whatever it was by a rejection.
-    void reject(errc reason) noexcept {
+    void reject(errc reason, nanos retry_after = {}) noexcept {
         origin_ = origin::rejected;
         reason_ = reason;
+        retry_after_ = retry_after;
         thrown_ = nullptr;
     }
 
@@ -49,6 +54,7 @@ class outcome {
     origin origin_ = origin::nothing;
     bool ok_ = false;
     errc reason_{};
+    nanos retry_after_{};
     std::exception_ptr thrown_;
 };
 

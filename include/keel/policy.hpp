@@ -15,14 +15,15 @@
 
 namespace keel {
 
-/// What `admit` says: go on (`proceed`), or `refuse(errc)`.
+/// What `admit` says: go on (`proceed`), or `refuse(errc)`, perhaps with a time to wait.
 struct [[nodiscard]] admission {
     errc reason{};
+    nanos retry_after{}; ///< after a refusal: how long until asking again makes sense; 0 where nobody knows
 
     constexpr bool granted() const noexcept { return reason == errc{}; }
 };
 inline constexpr admission proceed{};
-constexpr admission refuse(errc reason) noexcept { return {reason}; }
+constexpr admission refuse(errc reason, nanos retry_after = {}) noexcept { return {reason, retry_after}; }
 
 /// What `settle` says: the outcome stands (`verdict::keep()`), or the inner call runs again after a delay
 /// (`verdict::again_after(d)`). To replace an outcome, change it and keep it.
@@ -156,7 +157,8 @@ inline constexpr bool has_fast_refuse<P, absent> = refuses_at_once<P>;
 ///     bool approves(const R& result) const             optional: whether a returned value is a success to it
 ///     keel::needs needs, or needs()                    optional: what `fast_*` want in the call; default: nothing
 ///     struct frame                                     optional: what it remembers between its hooks of one call
-///     template <class Clock> struct state              optional: made from the policy; every hook then takes a
+///     template <class Clock> struct state              optional: made from the policy, or from it and the clock; every
+///                                                      hook then takes a
 ///                                                      `state<Clock>&` in front
 ///     static constexpr errc rejections[]               optional: what it refuses with; default: errc::refused
 ///     config_error validate() const noexcept           optional

@@ -34,11 +34,11 @@ struct through_policy : detail::classifying<through_policy<Circuit, Results>>,
         return through_policy<Circuit, Handle>(*shared, h);
     }
 
-    static constexpr keel::needs needs() noexcept { return Circuit::window_type::needs(); }
+    keel::needs needs() const noexcept { return detail::needs_of_circuit(shared->config()); }
 
     template <class State>
-    KEEL_ALWAYS_INLINE static const typename Circuit::window_type& window_of(const State& s) noexcept {
-        return s.circuit.config().window;
+    KEEL_ALWAYS_INLINE static const typename Circuit::config_type& config_of(const State& s) noexcept {
+        return s.circuit.config();
     }
 };
 

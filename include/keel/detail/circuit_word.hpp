@@ -7,26 +7,48 @@
 
 namespace keel {
 
-/// closed: calls pass and are counted. open: calls are refused. half_open: some calls pass as probes and decide.
-enum class circuit_state : std::uint8_t { closed, open, half_open };
+/// closed: calls pass and are counted. open: calls are refused until the open period is over. half_open: some calls
+/// pass as probes, and decide. And by hand: forced_open refuses, and disabled lets pass uncounted, until told
+/// otherwise; metrics_only counts, and never opens.
+enum class circuit_state : std::uint8_t { closed, open, half_open, forced_open, disabled, metrics_only };
+
+/// As it is written above. Never null.
+constexpr const char* name(circuit_state s) noexcept {
+    switch (s) {
+    case circuit_state::closed:
+        return "closed";
+    case circuit_state::open:
+        return "open";
+    case circuit_state::half_open:
+        return "half_open";
+    case circuit_state::forced_open:
+        return "forced_open";
+    case circuit_state::disabled:
+        return "disabled";
+    case circuit_state::metrics_only:
+        return "metrics_only";
+    }
+    return "unknown";
+}
 
 namespace detail {
 
 /// All of a circuit's state in 64 bits. The layout depends on the state:
 ///
-///     closed       0 | 000 (steady) or 001 (warming up)            | ... | generation
-///     half-open    0 | 010 | re-trips:5 lease:4 failed:7 recorded:7 granted:7 | generation
+///     closed       0 | 000 (steady) or 001 (warming up)                                          | ... | generation:20
+///     half-open    0 | 010 | re-trips:5 lease:4 slow failed:6 slow:6 failed:6 recorded:6 granted:6 | generation
+///     by hand      0 | 011 (forced open), 100 (disabled), 101 (metrics only)                     | ... | generation
 ///     open         1 | re-trips:5 | time of the first probe:58
 ///
 /// The time is exact to the nanosecond and compared by its distance from now, so it is right for 4.5 years either way.
 /// An open circuit has no generation: nothing is granted in it. `GenerationBits` is smaller in tests only.
-template <unsigned GenerationBits = 24>
+template <unsigned GenerationBits = 20>
 struct basic_circuit_word {
     std::uint64_t bits = 0;
 
     static constexpr unsigned generation_bits = GenerationBits;
     static constexpr std::uint64_t generation_mask = (std::uint64_t{1} << GenerationBits) - 1;
-    static constexpr int most_probes = 127;
+    static constexpr int most_probes = 63;
     static constexpr unsigned most_retrips = 31;
 
     friend constexpr bool operator==(basic_circuit_word, basic_circuit_word) = default;
@@ -35,26 +57,53 @@ struct basic_circuit_word {
     constexpr bool is_steady() const noexcept { return bits <= generation_mask; }
     constexpr bool is_closed() const noexcept { return bits >> 61 == 0; }
     constexpr bool is_open() const noexcept { return bits >> 63 != 0; }
-    constexpr bool is_half_open() const noexcept { return bits >> 60 == 2; }
+    constexpr bool is_half_open() const noexcept { return bits >> 60 == half_open_code; }
+    constexpr bool is_disabled() const noexcept { return bits >> 60 == disabled_code; }
+    constexpr bool is_metrics_only() const noexcept { return bits >> 60 == metrics_only_code; }
     constexpr std::uint64_t generation() const noexcept { return bits & generation_mask; }
+    constexpr circuit_state state() const noexcept {
+        if (is_open()) return circuit_state::open;
+        switch (bits >> 60) {
+        case half_open_code:
+            return circuit_state::half_open;
+        case forced_open_code:
+            return circuit_state::forced_open;
+        case disabled_code:
+            return circuit_state::disabled;
+        case metrics_only_code:
+            return circuit_state::metrics_only;
+        default:
+            return circuit_state::closed;
+        }
+    }
 
     static constexpr basic_circuit_word warming(std::uint64_t generation) noexcept {
-        return {std::uint64_t{1} << 60 | (generation & generation_mask)};
+        return coded(warming_code, generation);
+    }
+    static constexpr basic_circuit_word forced_open(std::uint64_t generation) noexcept {
+        return coded(forced_open_code, generation);
+    }
+    static constexpr basic_circuit_word disabled(std::uint64_t generation) noexcept {
+        return coded(disabled_code, generation);
+    }
+    static constexpr basic_circuit_word metrics_only(std::uint64_t generation) noexcept {
+        return coded(metrics_only_code, generation);
     }
     constexpr basic_circuit_word steady() const noexcept { return {generation()}; }
     constexpr basic_circuit_word unsteady() const noexcept { return warming(generation()); }
 
     static constexpr basic_circuit_word open(time_point until, unsigned retrips) noexcept {
         const unsigned kept = retrips < most_retrips ? retrips : most_retrips;
-        return {std::uint64_t{1} << 63 | std::uint64_t{kept} << 58 | (ticks(until) & time_mask)};
+        return {one << 63 | std::uint64_t{kept} << 58 | (ticks(until) & time_mask)};
     }
-    constexpr bool is_over(time_point now) const noexcept {
-        // Shifted up and compared as signed: the distance, of which 58 bits are known.
-        return static_cast<std::int64_t>((bits - ticks(now)) << 6) <= 0;
+    /// How long an open circuit still refuses: 0 or less once it is over.
+    constexpr nanos until_probe(time_point now) const noexcept {
+        // Shifted up and back as signed: the distance, of which 58 bits are known.
+        return nanos(static_cast<std::int64_t>((bits - ticks(now)) << 6) >> 6);
     }
 
     static constexpr basic_circuit_word half_open(std::uint64_t generation, unsigned retrips) noexcept {
-        return {std::uint64_t{2} << 60 | std::uint64_t{retrips} << retrips_at | (generation & generation_mask)};
+        return {coded(half_open_code, generation).bits | std::uint64_t{retrips} << retrips_at};
     }
     constexpr unsigned retrips() const noexcept {
         return static_cast<unsigned>(bits >> (is_open() ? 58 : retrips_at)) & 31;
@@ -62,28 +111,38 @@ struct basic_circuit_word {
     constexpr int granted() const noexcept { return field(granted_at); }
     constexpr int recorded() const noexcept { return field(recorded_at); }
     constexpr int failed() const noexcept { return field(failed_at); }
+    constexpr int slow() const noexcept { return field(slow_at); }
+    constexpr int slow_failed() const noexcept { return field(slow_failed_at); }
 
     constexpr basic_circuit_word with_grant() const noexcept { return {bits + (one << granted_at)}; }
     constexpr basic_circuit_word without_grant() const noexcept { return {bits - (one << granted_at)}; }
-    constexpr basic_circuit_word with_result(bool failure) const noexcept {
-        return {bits + (one << recorded_at) + (failure ? one << failed_at : 0)};
+    constexpr basic_circuit_word with_result(bool failure, bool too_slow) const noexcept {
+        return {bits + (one << recorded_at) + (failure ? one << failed_at : 0) + (too_slow ? one << slow_at : 0) +
+                (failure && too_slow ? one << slow_failed_at : 0)};
     }
     /// All probes that are out are given up and one is granted anew. The lease number makes every such word differ.
     constexpr basic_circuit_word with_takeover() const noexcept {
         const std::uint64_t lease = (bits + (one << lease_at)) & (std::uint64_t{15} << lease_at);
-        const std::uint64_t rest = bits & ~((std::uint64_t{15} << lease_at) | (std::uint64_t{127} << granted_at));
+        const std::uint64_t rest = bits & ~((std::uint64_t{15} << lease_at) | (field_mask << granted_at));
         return {rest | lease | static_cast<std::uint64_t>(recorded() + 1) << granted_at};
     }
 
   private:
     static constexpr std::uint64_t one = 1;
     static constexpr std::uint64_t time_mask = (one << 58) - 1;
-    static constexpr unsigned granted_at = 24, recorded_at = 31, failed_at = 38, lease_at = 45, retrips_at = 49;
+    static constexpr std::uint64_t field_mask = most_probes;
+    static constexpr std::uint64_t warming_code = 1, half_open_code = 2, forced_open_code = 3, disabled_code = 4,
+                                   metrics_only_code = 5;
+    static constexpr unsigned granted_at = 20, recorded_at = 26, failed_at = 32, slow_at = 38, slow_failed_at = 44,
+                              lease_at = 50, retrips_at = 54;
 
+    static constexpr basic_circuit_word coded(std::uint64_t code, std::uint64_t generation) noexcept {
+        return {code << 60 | (generation & generation_mask)};
+    }
     static constexpr std::uint64_t ticks(time_point t) noexcept {
         return static_cast<std::uint64_t>(t.time_since_epoch().count());
     }
-    constexpr int field(unsigned at) const noexcept { return static_cast<int>(bits >> at & 127); }
+    constexpr int field(unsigned at) const noexcept { return static_cast<int>(bits >> at & field_mask); }
 };
 
 using circuit_word = basic_circuit_word<>;

@@ -7,29 +7,35 @@
 
 namespace keel::detail {
 
+template <class Config>
+constexpr needs needs_of_circuit(const Config& config) noexcept {
+    const bool timed = config.slow_call.counts();
+    return decltype(config.window)::needs() | needs{.entry_time = timed, .settle_time = timed};
+}
+
 /// The hooks of a policy that asks a circuit before each attempt and tells it what came of it. `Policy` has `results`,
-/// a `state` with `circuit`, and `window_of(state)`, the configuration of the circuit's window.
+/// a `state` with `circuit`, and `config_of(state)`, that circuit's configuration.
 template <class Policy>
 struct guarding {
     using frame = circuit_permit;
     static constexpr errc rejections[] = {errc::circuit_open};
 
     template <class State>
-    KEEL_ALWAYS_INLINE bool fast_admit(State& s, call&, frame& f) const noexcept {
-        return s.circuit.try_admit(f);
+    KEEL_ALWAYS_INLINE bool fast_admit(State& s, call& c, frame& f) const noexcept {
+        return s.circuit.try_admit(f, c);
     }
     template <class State>
     KEEL_ALWAYS_INLINE bool fast_settle(State& s, call& c, frame& f) const noexcept {
-        return s.circuit.try_success(f, c, self().window_of(s));
+        return s.circuit.try_success(f, c, self().config_of(s));
     }
     template <class State>
     admission fast_refuse(State& s, call& c) const noexcept {
-        return s.circuit.is_refusing(c) ? refuse(errc::circuit_open) : proceed;
+        return s.circuit.try_refuse(c);
     }
 
     template <class State>
     admission admit(State& s, call& c, frame& f) const noexcept {
-        return s.circuit.admit(f, c) ? proceed : refuse(errc::circuit_open);
+        return s.circuit.admit(f, c);
     }
     template <class State, class R>
     verdict settle(State& s, call& c, frame& f, outcome_of<R>& o) const {

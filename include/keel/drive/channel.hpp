@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSL-1.0
 
 #include "../detail/macros.hpp"
+#include "../duration.hpp"
 #include "../error.hpp"
 #include "../result.hpp"
 
@@ -37,7 +38,7 @@ struct throwing_channel {
             return f();
     }
 #if KEEL_HAS_EXCEPTIONS
-    [[noreturn]] static result rejected(errc reason) { throw keel::rejected(reason); }
+    [[noreturn]] static result rejected(errc reason, nanos retry_after) { throw keel::rejected(reason, retry_after); }
     [[noreturn]] static result threw(const std::exception_ptr& thrown) { std::rethrow_exception(thrown); }
 #endif
 };
@@ -51,7 +52,7 @@ struct same_type_channel {
     KEEL_ALWAYS_INLINE static result invoke(F& f) {
         return f();
     }
-    static result rejected(errc reason) {
+    static result rejected(errc reason, nanos) {
         if constexpr (std::same_as<Raw, std::error_code>)
             return make_error_code(reason);
         else
@@ -77,7 +78,9 @@ struct widening_channel {
         else
             return result(std::in_place, *std::move(raw));
     }
-    static result rejected(errc reason) { return result(std::unexpect, Error::of(reason)); }
+    static result rejected(errc reason, nanos retry_after) {
+        return result(std::unexpect, Error::of(reason, retry_after));
+    }
     [[noreturn]] static result threw(const std::exception_ptr& thrown) { std::rethrow_exception(thrown); }
 };
 
@@ -126,7 +129,7 @@ struct attempt_channel {
             return result(std::in_place, f());
         }
     }
-    static result rejected(errc reason) { return result(std::unexpect, reason); }
+    static result rejected(errc reason, nanos retry_after) { return result(std::unexpect, reason, retry_after); }
     static result threw(const std::exception_ptr& thrown) { return result(std::unexpect, thrown); }
 };
 

@@ -67,7 +67,7 @@ class cold_lane {
         run_inside<0>();
         if (result* r = outcome_.result()) return std::move(*r);
         if (outcome_.exception()) return Channel::threw(outcome_.exception());
-        return Channel::rejected(outcome_.rejection());
+        return Channel::rejected(outcome_.rejection(), outcome_.retry_after());
     }
 
     template <std::size_t I>
@@ -78,7 +78,7 @@ class cold_lane {
         } else {
             if (I >= admitted_) {
                 const admission a = hooks<I>().admit(call_, frame<I>());
-                if (!a.granted()) return outcome_.reject(a.reason);
+                if (!a.granted()) return outcome_.reject(a.reason, a.retry_after);
             }
             dropped_on_unwinding<I> guard{*this};
             for (;;) {

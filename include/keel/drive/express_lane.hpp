@@ -166,7 +166,7 @@ class callable_pipeline {
     callable_pipeline(Source source, Clock clock)
       : source_(std::move(source))
       , clock_(std::move(clock))
-      , states_(source_) {}
+      , states_(source_, clock_) {}
 
   private:
     template <class F>
@@ -282,7 +282,7 @@ class callable_pipeline {
     KEEL_NOINLINE typename Channel::result turned_away(handed<F> f, const call::remains& begun, junction at) {
         call c(begun, at.knows_now(), 0, clock_ref(clock_));
         if (const admission a = fast_refuse(c, at.admitted(), indices{}); !a.granted())
-            return Channel::rejected(a.reason);
+            return Channel::rejected(a.reason, a.retry_after);
         return go_on<Channel, F>(f, {begun, {}}, {0, 0, false, at.knows_now()});
     }
     template <std::size_t... I>

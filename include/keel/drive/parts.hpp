@@ -66,8 +66,8 @@ template <std::size_t... I, class... P, class Clock>
 struct parts<std::index_sequence<I...>, chain<P...>, Clock> {
     struct states : element<I, state_of<P, Clock>>... {
         template <class Source>
-        explicit states(const Source& source)
-          : element<I, state_of<P, Clock>>{made<state_of<P, Clock>>(source.template get<I>())}... {}
+        states(const Source& source, const Clock& clock)
+          : element<I, state_of<P, Clock>>{made<state_of<P, Clock>>(source.template get<I>(), clock)}... {}
     };
     static constexpr bool express = ((lane_of<P, state_of<P, Clock>> != express_lane::none) && ...);
 
@@ -110,9 +110,11 @@ struct parts<std::index_sequence<I...>, chain<P...>, Clock> {
             return {};
     }
     template <class State, class Policy>
-    static State made(const Policy& p) {
+    static State made([[maybe_unused]] const Policy& p, [[maybe_unused]] const Clock& clock) {
         if constexpr (std::is_same_v<State, absent>)
             return {};
+        else if constexpr (std::is_constructible_v<State, const Policy&, const Clock&>)
+            return State(p, clock);
         else
             return State(p);
     }

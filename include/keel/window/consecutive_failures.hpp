@@ -8,15 +8,18 @@
 #include "judgement.hpp"
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 
 namespace keel {
 
-/// Failures in a row, across all threads. A success reads the count, and writes only where it is not zero.
+/// Failures in a row, across all threads; a slow call counts as one. A success reads the count, and writes only where
+/// it is not zero.
 struct consecutive_failures {
     int failures = 5; ///< at least 1
 
     static constexpr bool by_rate = false;
+    static constexpr std::size_t shards = 1;
 
     constexpr void check(detail::checker& c) const noexcept {
         c.require(failures >= 1, "window.failures", failures, "must be at least 1");
@@ -33,12 +36,10 @@ class consecutive_failures::counts {
         return static_cast<std::uint32_t>(row_.load(std::memory_order_relaxed)) == 0;
     }
 
-    void success(const consecutive_failures&, call&, std::uint64_t generation) noexcept {
-        row_.store(tagged(generation), std::memory_order_relaxed);
-    }
-
     // The generation stands beside the count, so that a failure of an earlier one can't be continued.
-    void failure(const consecutive_failures&, call&, std::uint64_t generation) noexcept {
+    void record(const consecutive_failures&, call&, std::uint64_t generation, detail::graded g) noexcept {
+        recorded_.fetch_add(1, std::memory_order_relaxed);
+        if (!g.failed && !g.slow) return row_.store(tagged(generation), std::memory_order_relaxed);
         std::uint64_t seen = row_.load(std::memory_order_relaxed);
         std::uint64_t next = 0;
         do {
@@ -51,12 +52,22 @@ class consecutive_failures::counts {
         return row >= static_cast<std::uint32_t>(w.failures) ? judgement::failing : judgement::healthy;
     }
 
+    /// The failures in a row: all that this window remembers.
+    window_counts counted(const consecutive_failures&, time_point) const noexcept {
+        const auto row = static_cast<std::uint32_t>(row_.load(std::memory_order_relaxed));
+        return {.calls = row, .failed = row};
+    }
+
+    /// All that were ever recorded: failures, slow calls and what ended a row of them.
+    std::uint64_t total() const noexcept { return recorded_.load(std::memory_order_relaxed); }
+
     void start_over(const consecutive_failures&, call&) noexcept {}
 
   private:
     static constexpr std::uint64_t tagged(std::uint64_t generation) noexcept { return generation << 32; }
 
     typename Atomics::template atomic<std::uint64_t> row_{0};
+    typename Atomics::template atomic<std::uint64_t> recorded_{0};
 };
 
 } // namespace keel

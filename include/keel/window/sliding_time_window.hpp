@@ -30,8 +30,9 @@ struct basic_sliding_time_window {
     int buckets = 10;                      ///< at least 1
 
     static constexpr bool by_rate = true;
+    static constexpr std::size_t shards = Options.shards;
 
-    constexpr void check(detail::checker& c, double) const noexcept {
+    constexpr void check(detail::checker& c, const detail::thresholds&) const noexcept {
         c.positive("window.span", span)
             .require(buckets >= 1, "window.buckets", buckets, "must be at least 1")
             .require(buckets <= static_cast<std::int64_t>(Options.buckets), "window.buckets", buckets,
@@ -69,6 +70,8 @@ struct bucket {
         if (now == epoch()) return is_full() ? *this : bucket{word + 1};
         return static_cast<std::int32_t>(now - epoch()) > 0 || count() == 0 ? of(now, 1) : *this;
     }
+    /// Of the results of this bucket and one more, how many `next`, made by `plus_one`, does not hold.
+    constexpr std::uint32_t gone_in(bucket next) const noexcept { return count() + 1 - next.count(); }
 };
 
 } // namespace detail
@@ -85,7 +88,7 @@ class basic_sliding_time_window<Options>::counts {
         if (slot >= Options.shards) [[unlikely]]
             return false;
         shard& mine = shards_[slot];
-        const std::int64_t into = ticks(c) - mine.started.load(std::memory_order_relaxed);
+        const std::int64_t into = ticks(c.now()) - mine.started.load(std::memory_order_relaxed);
         if (static_cast<std::uint64_t>(into) >= static_cast<std::uint64_t>(w.bucket_length())) [[unlikely]]
             return false;
         auto& current = mine.calls[mine.current.load(std::memory_order_relaxed)];
@@ -96,33 +99,51 @@ class basic_sliding_time_window<Options>::counts {
         return true;
     }
 
-    void success(const window& w, call& c, std::uint64_t) noexcept { count_call(w, c); }
-
-    void failure(const window& w, call& c, std::uint64_t) noexcept {
+    void record(const window& w, call& c, std::uint64_t, detail::graded g) noexcept {
         count_call(w, c);
-        add_shared(failures_[index(w, c)], epoch(w, c));
+        if (g.failed) add_shared(failed_.buckets[index(w, c.now())], epoch(w, c.now()));
+        if (g.slow) add_shared(slow_.buckets[index(w, c.now())], epoch(w, c.now()));
+        if (g.failed && g.slow) add_shared(slow_failed_.buckets[index(w, c.now())], epoch(w, c.now()));
     }
 
-    judgement judge(const window& w, call& c, int minimum_calls, double failure_rate) const noexcept {
-        const std::uint32_t now = epoch(w, c);
-        std::uint64_t calls = 0;
+    judgement judge(const window& w, call& c, const detail::thresholds& t) const noexcept {
+        const window_counts held = counted(w, c.now());
+        if (held.calls < static_cast<std::uint64_t>(t.minimum_calls)) return judgement::too_few;
+        return t.judge(held);
+    }
+
+    window_counts counted(const window& w, time_point at) const noexcept {
+        const std::uint32_t now = epoch(w, at);
+        // The calls last: a failure that is being recorded must not count without its call.
+        window_counts c{
+            .failed = held(w, failed_, now), .slow = held(w, slow_, now), .slow_failed = held(w, slow_failed_, now)};
         for (const shard& s : shards_)
-            calls += held(w, s.calls, now);
-        calls -= forgotten(w, calls_before_, now, calls);
-        std::uint64_t failures = held(w, failures_, now);
-        failures -= forgotten(w, failures_before_, now, failures);
-        if (calls < static_cast<std::uint64_t>(minimum_calls)) return judgement::too_few;
-        return detail::reaches(failures, calls, failure_rate) ? judgement::failing : judgement::healthy;
+            c.calls += held(w, s.calls, now);
+        c.calls -= forgotten(w, calls_before_, now, c.calls);
+        return c;
+    }
+
+    /// All that were ever recorded.
+    std::uint64_t total() const noexcept {
+        std::uint64_t sum = 0;
+        for (const shard& s : shards_) {
+            sum += s.left.load(std::memory_order_relaxed);
+            for (const word& each : s.calls)
+                sum += detail::bucket{each.load(std::memory_order_relaxed)}.count();
+        }
+        return sum;
     }
 
     /// Forgets what was counted, up to the current bucket's counts so far. A thread that comes late can't undo it.
     void start_over(const window& w, call& c) noexcept {
-        const std::uint32_t now = epoch(w, c);
+        const std::uint32_t now = epoch(w, c.now());
+        const std::size_t i = index(w, c.now());
         std::uint32_t calls = 0;
         for (const shard& s : shards_)
-            calls += in_bucket(s.calls[index(w, c)], now);
+            calls += in_bucket(s.calls[i], now);
         advance(calls_before_, detail::bucket::of(now, calls));
-        advance(failures_before_, detail::bucket::of(now, in_bucket(failures_[index(w, c)], now)));
+        for (tracked* each : {&failed_, &slow_, &slow_failed_})
+            advance(each->before, detail::bucket::of(now, in_bucket(each->buckets[i], now)));
     }
 
   private:
@@ -131,42 +152,59 @@ class basic_sliding_time_window<Options>::counts {
     struct alignas(cache_line) shard {
         typename Atomics::template atomic<std::int64_t> started{INT64_MIN};
         typename Atomics::template atomic<std::uint32_t> current{0};
+        word left{0}; // what the buckets of `calls` held that have started over
         ring calls{};
     };
 
-    static std::int64_t ticks(call& c) noexcept { return c.now().time_since_epoch().count(); }
-    static std::int64_t number(const window& w, call& c) noexcept {
-        const std::int64_t t = ticks(c);
+    // What only failures and slow calls touch: shared by all threads.
+    struct tracked {
+        ring buckets{};
+        word before{0};
+    };
+
+    static std::int64_t ticks(time_point t) noexcept { return t.time_since_epoch().count(); }
+    static std::int64_t number(const window& w, time_point at) noexcept {
+        const std::int64_t t = ticks(at);
         return t / w.bucket_length() - (t % w.bucket_length() < 0 ? 1 : 0);
     }
-    static std::uint32_t epoch(const window& w, call& c) noexcept { return static_cast<std::uint32_t>(number(w, c)); }
-    static std::size_t index(const window& w, call& c) noexcept {
-        return static_cast<std::size_t>(static_cast<std::uint64_t>(number(w, c)) %
+    static std::uint32_t epoch(const window& w, time_point at) noexcept {
+        return static_cast<std::uint32_t>(number(w, at));
+    }
+    static std::size_t index(const window& w, time_point at) noexcept {
+        return static_cast<std::size_t>(static_cast<std::uint64_t>(number(w, at)) %
                                         static_cast<std::uint64_t>(w.buckets));
     }
 
     void count_call(const window& w, call& c) noexcept {
+        const time_point now = c.now();
         std::uint32_t slot = Atomics::slot();
         if (slot >= Options.shards) slot = Atomics::claim_slot();
         if (slot >= Options.shards) {
-            add_shared(shards_[Options.shards].calls[index(w, c)], epoch(w, c));
+            shard& shared = shards_[Options.shards];
+            if (const std::uint32_t gone = add_shared(shared.calls[index(w, now)], epoch(w, now)); gone != 0)
+                shared.left.fetch_add(gone, std::memory_order_relaxed);
             return;
         }
         shard& mine = shards_[slot];
-        auto& current = mine.calls[index(w, c)];
+        auto& current = mine.calls[index(w, now)];
         const detail::bucket seen{current.load(std::memory_order_relaxed)};
-        const detail::bucket next = seen.plus_one(epoch(w, c));
+        const detail::bucket next = seen.plus_one(epoch(w, now));
         current.store(next.word, std::memory_order_relaxed);
-        if (next.epoch() != epoch(w, c)) return;
-        mine.started.store(number(w, c) * w.bucket_length(), std::memory_order_relaxed);
-        mine.current.store(static_cast<std::uint32_t>(index(w, c)), std::memory_order_relaxed);
+        if (const std::uint32_t gone = seen.gone_in(next); gone != 0)
+            mine.left.store(mine.left.load(std::memory_order_relaxed) + gone, std::memory_order_relaxed);
+        if (next.epoch() != epoch(w, now)) return;
+        mine.started.store(number(w, now) * w.bucket_length(), std::memory_order_relaxed);
+        mine.current.store(static_cast<std::uint32_t>(index(w, now)), std::memory_order_relaxed);
     }
 
     // Sequentially consistent, as in the count window: two failures at once must not both miss each other.
-    static void add_shared(word& w, std::uint32_t now) noexcept {
-        std::uint64_t seen = w.load(std::memory_order_relaxed);
-        while (!w.compare_exchange_weak(seen, detail::bucket{seen}.plus_one(now).word, std::memory_order_seq_cst,
-                                        std::memory_order_relaxed)) {
+    // Returns how many results are no longer in the bucket.
+    static std::uint32_t add_shared(word& w, std::uint32_t now) noexcept {
+        detail::bucket seen{w.load(std::memory_order_relaxed)};
+        for (;;) {
+            const detail::bucket next = seen.plus_one(now);
+            if (w.compare_exchange_weak(seen.word, next.word, std::memory_order_seq_cst, std::memory_order_relaxed))
+                return seen.gone_in(next);
         }
     }
 
@@ -188,6 +226,11 @@ class basic_sliding_time_window<Options>::counts {
         return sum;
     }
 
+    std::uint64_t held(const window& w, const tracked& of, std::uint32_t now) const noexcept {
+        const std::uint64_t all = held(w, of.buckets, now);
+        return all - forgotten(w, of.before, now, all);
+    }
+
     /// What `held` contains of the time before the last start: part of one bucket, as long as that is in the window.
     static std::uint64_t forgotten(const window& w, const word& before, std::uint32_t now,
                                    std::uint64_t most) noexcept {
@@ -207,9 +250,10 @@ class basic_sliding_time_window<Options>::counts {
     }
 
     std::array<shard, Options.shards + 1> shards_{};
-    ring failures_{};
     word calls_before_{0};
-    word failures_before_{0};
+    tracked failed_;
+    tracked slow_;
+    tracked slow_failed_;
 };
 
 } // namespace keel

@@ -8,6 +8,7 @@
 #include "../policy.hpp"
 #include "../sync/sharded_count.hpp"
 #include "judgement.hpp"
+#include "position_ring.hpp"
 
 #include <atomic>
 #include <cstddef>
@@ -17,7 +18,7 @@ namespace keel {
 
 struct sliding_window_options {
     std::size_t shards = 16;    ///< threads that count without an atomic read-modify-write; 64 bytes each
-    std::size_t failures = 256; ///< failures that trip the largest window; 8 bytes each
+    std::size_t failures = 256; ///< failures, or slow calls, that trip the largest window; 16 bytes each
 };
 
 /// The last `calls` results, exactly. A success costs one plain addition in a cache line of this thread: it can never
@@ -27,13 +28,17 @@ struct basic_sliding_window {
     int calls = 100; ///< at least 1
 
     static constexpr bool by_rate = true;
+    static constexpr std::size_t shards = Options.shards;
 
-    constexpr void check(detail::checker& c, double failure_rate) const noexcept {
+    constexpr void check(detail::checker& c, const detail::thresholds& t) const noexcept {
         c.require(calls >= 1, "window.calls", calls, "must be at least 1");
-        if (c.error || !(failure_rate > 0 && failure_rate <= 1)) return;
-        c.require(detail::fewest_reaching(static_cast<std::uint64_t>(calls), failure_rate) <= Options.failures,
-                  "window.calls", calls,
+        if (c.error) return;
+        const auto n = static_cast<std::uint64_t>(calls);
+        c.require(detail::fewest_reaching(n, t.failure_rate) <= Options.failures, "window.calls", calls,
                   "times failure_rate must be at most sliding_window_options::failures (256 by default): raise that");
+        if (!t.judges_slow) return;
+        c.require(detail::fewest_reaching(n, t.slow_rate) <= Options.failures, "window.calls", calls,
+                  "times slow_call.rate must be at most sliding_window_options::failures (256 by default): raise that");
     }
     static constexpr keel::needs needs() noexcept { return {}; }
     template <class Atomics>
@@ -53,34 +58,39 @@ class basic_sliding_window<Options>::counts {
 
     KEEL_ALWAYS_INLINE bool try_success(const window&, call&) noexcept { return calls_.try_count(); }
 
-    void success(const window&, call&, std::uint64_t) noexcept { calls_.count(); }
-
-    void failure(const window&, call&, std::uint64_t) noexcept {
+    void record(const window&, call&, std::uint64_t, detail::graded g) noexcept {
         calls_.count();
+        if (!g.failed && !g.slow) return;
         const std::uint64_t position = calls_.sum();
-        const std::uint64_t turn = failures_.fetch_add(1, std::memory_order_seq_cst);
-        // Sequentially consistent with the loads in judge(): of two threads that fail at once, the later one to store
-        // sees both positions. Were the order weaker, each could miss the other's and the trip would be lost.
-        positions_[turn % ring_size].exchange(position, std::memory_order_seq_cst);
+        if (g.failed) failures_.note(position, g.slow);
+        if (g.slow) slow_.note(position, g.failed);
     }
 
-    judgement judge(const window& w, call&, int minimum_calls, double failure_rate) const noexcept {
+    judgement judge(const window& w, call&, const detail::thresholds& t) const noexcept {
+        using enum detail::look_up;
         for (;;) {
-            const std::uint64_t failures = failures_.load(std::memory_order_seq_cst);
-            const std::uint64_t total = calls_.sum();
-            const std::uint64_t first = first_.load(std::memory_order_relaxed);
-            const auto size = static_cast<std::uint64_t>(w.calls);
-            const std::uint64_t held = detail::lesser(total - detail::lesser(first, total), size);
-            if (held < detail::lesser(static_cast<std::uint64_t>(minimum_calls), size)) return judgement::too_few;
-            const std::uint64_t needed = detail::fewest_reaching(held, failure_rate);
-            if (failures < needed) return judgement::healthy;
-            const std::uint64_t turn = failures - needed;
-            const std::uint64_t position = positions_[turn % ring_size].load(std::memory_order_seq_cst);
-            if (position <= total - held) return judgement::healthy;
-            // Others may have failed so often meanwhile that the place holds a later position: then it says nothing.
-            if (failures_.load(std::memory_order_seq_cst) <= turn + ring_size) return judgement::failing;
+            const std::uint64_t failed = failures_.noted();
+            const std::uint64_t slow = slow_.noted();
+            const extent e = held(w);
+            if (e.size <
+                detail::lesser(static_cast<std::uint64_t>(t.minimum_calls), static_cast<std::uint64_t>(w.calls)))
+                return judgement::too_few;
+            const auto failing = failures_.holds(detail::fewest_reaching(e.size, t.failure_rate), e.since, failed);
+            if (failing == yes) return judgement::failing;
+            const auto slowing =
+                t.judges_slow ? slow_.holds(detail::fewest_reaching(e.size, t.slow_rate), e.since, slow) : no;
+            if (slowing == yes) return judgement::slow;
+            if (failing == no && slowing == no) return judgement::healthy;
         }
     }
+
+    window_counts counted(const window& w, time_point) const noexcept {
+        const extent e = held(w);
+        const auto failed = failures_.after(e.since);
+        return {e.size, failed.all, slow_.after(e.since).all, failed.marked};
+    }
+    /// All that were ever recorded.
+    std::uint64_t total() const noexcept { return calls_.sum(); }
 
     /// Forgets what was counted. Raised and never lowered, so that a thread that comes late can't undo it.
     void start_over(const window&, call&) noexcept {
@@ -88,13 +98,22 @@ class basic_sliding_window<Options>::counts {
     }
 
   private:
-    // One more than a window can need: a failure that is being noted takes no place from those that count.
-    static constexpr std::size_t ring_size = Options.failures + 1;
+    using ring = detail::position_ring<Options.failures, Atomics>;
+    struct extent {
+        std::uint64_t size;  // calls in the window
+        std::uint64_t since; // the position before its first one
+    };
+    extent held(const window& w) const noexcept {
+        const std::uint64_t total = calls_.sum();
+        const std::uint64_t first = detail::lesser(first_.load(std::memory_order_relaxed), total);
+        const std::uint64_t size = detail::lesser(total - first, static_cast<std::uint64_t>(w.calls));
+        return {size, total - size};
+    }
 
     sharded_count<Options.shards, Atomics> calls_;
     typename Atomics::template atomic<std::uint64_t> first_{0};
-    typename Atomics::template atomic<std::uint64_t> failures_{0};
-    typename Atomics::template atomic<std::uint64_t> positions_[ring_size]{};
+    ring failures_;
+    ring slow_;
 };
 
 } // namespace keel
