@@ -103,16 +103,16 @@ class circuit {
     using permit = circuit_permit;
 
     /// For policies: what `fast_admit`, `fast_refuse`, `admit`, `fast_settle` and `settle` of a breaker do.
-    KEEL_ALWAYS_INLINE bool try_admit(permit& p, const call& c) const noexcept {
+    KEEL_ALWAYS_INLINE bool try_admit(permit& p, const call& c, const config_type& config) const noexcept {
         // Relaxed: a stale closed lets one more call through, whose result its generation then makes harmless.
         p.granted_in = word{word_.load(std::memory_order_relaxed)};
-        p.began = c.known_now();
+        if (config.slow_call.may_count()) p.began = c.known_now();
         return p.granted_in.is_steady();
     }
     KEEL_ALWAYS_INLINE bool try_success(const permit& p, call& c, const config_type& config) noexcept {
         if (word_.load(std::memory_order_relaxed) != p.granted_in.bits) [[unlikely]]
             return false;
-        if (since(p, c.known_now()) > config.slow_call.longer_than) [[unlikely]]
+        if (config.slow_call.may_count() && took(p, c.known_now()) > config.slow_call.longer_than) [[unlikely]]
             return false;
         return counts_.try_success(config.window, c);
     }
@@ -154,7 +154,7 @@ class circuit {
     static void count(counter& one) noexcept { one.fetch_add(1, std::memory_order_relaxed); }
     static std::int64_t ticks(call& c) noexcept { return c.now().time_since_epoch().count(); }
     // Unsigned, for either time may be unknown, the least there is: no call is then longer than `never`.
-    KEEL_ALWAYS_INLINE static nanos since(const permit& p, time_point now) noexcept {
+    KEEL_ALWAYS_INLINE static nanos took(const permit& p, time_point now) noexcept {
         return nanos(static_cast<std::int64_t>(static_cast<std::uint64_t>(now.time_since_epoch().count()) -
                                                static_cast<std::uint64_t>(p.began.time_since_epoch().count())));
     }
@@ -269,7 +269,7 @@ void circuit<Window, Clock, Atomics>::settle(const permit& p, call& c, ending e)
         return give_back(p);
     }
     const detail::graded g{e == ending::failed,
-                           config_.slow_call.counts() && since(p, c.now()) > config_.slow_call.longer_than};
+                           config_.slow_call.counts() && took(p, c.now()) > config_.slow_call.longer_than};
     if (seen.is_half_open())
         settle_probe(seen, c, g);
     else

@@ -5,6 +5,7 @@
 #include "config.hpp"
 #include "detail/circuit_word.hpp"
 #include "detail/lesser.hpp"
+#include "detail/macros.hpp"
 #include "duration.hpp"
 #include "window/judgement.hpp"
 
@@ -22,6 +23,9 @@ struct slow_call_config {
     double rate = 1;           ///< trips at this share of slow calls or more; above 0, at most 1
 
     constexpr bool counts() const noexcept { return longer_than != never; }
+    /// The same where the compiler knows the value. Elsewhere true, for to compare with `never` costs less than to ask
+    /// twice.
+    KEEL_ALWAYS_INLINE bool may_count() const noexcept { return !__builtin_constant_p(longer_than.count) || counts(); }
     constexpr void check(detail::checker& c) const noexcept {
         if (counts()) c.positive("slow_call.longer_than", longer_than);
         c.share("slow_call.rate", rate);

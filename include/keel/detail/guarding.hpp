@@ -22,7 +22,7 @@ struct guarding {
 
     template <class State>
     KEEL_ALWAYS_INLINE bool fast_admit(State& s, call& c, frame& f) const noexcept {
-        return s.circuit.try_admit(f, c);
+        return s.circuit.try_admit(f, c, self().config_of(s));
     }
     template <class State>
     KEEL_ALWAYS_INLINE bool fast_settle(State& s, call& c, frame& f) const noexcept {
