@@ -12,6 +12,7 @@
 #include "outcome.hpp"
 #include "random.hpp"
 #include "sync/atomics.hpp"
+#include "sync/cache_line.hpp"
 #include "sync/sharded_count.hpp"
 #include "window/judgement.hpp"
 #include "window/sliding_window.hpp"
@@ -167,11 +168,13 @@ class circuit {
 
     // First, where the healthy path reaches its shard without adding an offset.
     typename Window::template counts<Atomics> counts_;
-    typename Atomics::template atomic<std::uint64_t> word_{word::warming(0).bits};
+    // A line that every call reads: what failures write begins on another one.
+    alignas(cache_line) typename Atomics::template atomic<std::uint64_t> word_{word::warming(0).bits};
     counter generations_{0};
     typename Atomics::template atomic<std::int64_t> lease_began_{0};
     typename Atomics::template atomic<std::int64_t> since_{0};
-    [[no_unique_address]] Clock clock_;
+    // Takes its byte: two empty clocks can't share an address, and the pipeline's own has the first one.
+    Clock clock_;
     config_type config_;
 
     sharded_count<Window::shards, Atomics> rejected_;

@@ -23,7 +23,7 @@ template <class Chain, monotonic_clock Clock = steady_clock>
 class pipeline : public detail::callable_pipeline<detail::stored_chain<Chain>, Clock> {
   public:
     explicit pipeline(const Chain& c, Clock clock = {})
-      : detail::callable_pipeline<detail::stored_chain<Chain>, Clock>(detail::stored_chain<Chain>{detail::validated(c)},
+      : detail::callable_pipeline<detail::stored_chain<Chain>, Clock>(detail::stored_chain<Chain>(detail::validated(c)),
                                                                       std::move(clock)) {}
     template <policy P>
         requires std::same_as<Chain, chain<P>>

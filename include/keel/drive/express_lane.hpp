@@ -283,6 +283,11 @@ class callable_pipeline {
         call c(begun, at.knows_now(), 0, clock_ref(clock_));
         if (const admission a = fast_refuse(c, at.admitted(), indices{}); !a.granted())
             return Channel::rejected(a.reason, a.retry_after);
+        return start_over<Channel, F>(f, begun, at);
+    }
+    // A function of its own, and with the same parameters, so that turned_away() needs no stack.
+    template <class Channel, class F>
+    KEEL_COLD typename Channel::result start_over(handed<F> f, const call::remains& begun, junction at) {
         return go_on<Channel, F>(f, {begun, {}}, {0, 0, false, at.knows_now()});
     }
     template <std::size_t... I>

@@ -17,13 +17,22 @@ namespace keel::detail {
 template <class Chain>
 struct stored_chain {
     using type = Chain;
-    Chain chain;
+
+    explicit stored_chain(const Chain& c)
+      : chain(c)
+      , wants_settle_time_(c.needs().settle_time) {}
 
     template <std::size_t I>
     KEEL_ALWAYS_INLINE const auto& get() const noexcept {
         return boost::hana::at_c<I>(chain.policies);
     }
-    constexpr keel::needs needs() const noexcept { return chain.needs(); }
+    // That a timeout wants the time at entry is known when this is compiled. What is only known at run time is asked
+    // for once, and not from each policy on every call.
+    KEEL_ALWAYS_INLINE keel::needs needs() const noexcept { return {chain.needs().entry_time, wants_settle_time_}; }
+
+  private:
+    Chain chain;
+    bool wants_settle_time_;
 };
 
 template <auto Chain>
