@@ -50,6 +50,12 @@ struct constant_chain {
 /// One element of a tuple whose elements are neither copied nor moved.
 template <std::size_t I, class T>
 struct element {
+    T value;
+};
+// Only where it is of use: into a member that may overlap, nothing can be built in place.
+template <std::size_t I, class T>
+    requires std::is_empty_v<T>
+struct element<I, T> {
     [[no_unique_address]] T value;
 };
 
