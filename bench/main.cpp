@@ -133,10 +133,13 @@ void add_healthy() {
     for_each_clock([]<class Clock>(const char* clock, std::type_identity<Clock>) {
         add(healthy, "by hand: timeout, retry, breaker", clock, std::make_shared<bench::by_hand<Clock>>(), called);
     });
+    add(healthy, "the same, all but the first attempt out of line", "cached",
+        std::make_shared<bench::by_hand<keel::cached_clock>>(),
+        [](auto& p, int n) { return p.flat([n] { return work(n); }); });
     add_static_with_clocks<card>(std::string(card_text));
     for_each_clock([]<class Clock>(const char* clock, std::type_identity<Clock>) {
         using pipeline = keel::pipeline<std::remove_const_t<decltype(card)>, Clock>;
-        add(healthy, std::string("the same, configured at run time"), clock, std::make_shared<pipeline>(card), called);
+        add(healthy, "the same, configured at run time", clock, std::make_shared<pipeline>(card), called);
     });
 
     add(healthy, "guides: breaker, mutex and deque", "steady", std::make_shared<bench::mutex_deque_breaker>(), called);
@@ -170,8 +173,8 @@ void add_unhealthy() {
             scale::all_threads, is_open);
     });
 
-    // Every second call succeeds, so the window never consists of failures only and the circuit stays closed. On one
-    // thread: of several, one that is interrupted while it judges the window can still trip the circuit.
+    // Every second call of a thread succeeds, so the window never consists of failures only and the circuit stays
+    // closed.
     static constexpr auto patient =
         keel::timeout | keel::retry<keel::exp_jitter>({.attempts = 1}) |
         keel::breaker<keel::sliding_window>({.window = {.calls = 100}, .failure_rate = 1.0, .minimum_calls = 100});
@@ -183,7 +186,7 @@ void add_unhealthy() {
             const auto good = p([n]() -> std::expected<int, std::error_code> { return work(n); });
             return good.has_value() && !bad.has_value();
         },
-        scale::one_thread, is_closed);
+        scale::all_threads, is_closed);
     add(
         unhealthy, "one exception caught and one success: two calls", "steady", std::make_shared<failing>(),
         [](failing& p, int n) {
@@ -195,7 +198,7 @@ void add_unhealthy() {
             }
             return caught + p([n] { return work(n); });
         },
-        scale::one_thread, is_closed);
+        scale::all_threads, is_closed);
 
     // One thread: a cycle is a sequence of states, which two threads would mix up.
     struct cycle {
