@@ -13,8 +13,11 @@ namespace keel {
 class call {
   public:
     call() = default;
-    explicit call(const context& outer) noexcept
+    explicit call(clock_ref clock) noexcept
+      : clock_(clock) {}
+    call(clock_ref clock, const context& outer) noexcept
       : deadline(outer.deadline_)
+      , clock_(clock)
       , outer_(&outer) {}
 
     /// When the work must be done, by the nearest timeout so far. A policy that lowers it in `admit` restores it in
@@ -73,7 +76,7 @@ class call {
   private:
     bool knows_now_ = false;
     time_point now_ = time_point::min();
-    clock_ref clock_; // the express lane, which knows the time or needs none, does without
+    clock_ref clock_;
     const context* outer_ = nullptr;
 };
 

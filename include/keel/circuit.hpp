@@ -68,7 +68,7 @@ class circuit {
     }
     bool is_refusing(call& c) const noexcept {
         const word seen{word_.load(std::memory_order_relaxed)};
-        return seen.is_open() && !seen.is_over(c.now());
+        return seen.is_open() && !seen.is_over(c.now(), longest_open_);
     }
     KEEL_COLD bool admit(permit& p, call& c) noexcept;
     KEEL_COLD void settle(const permit& p, call& c, ending e) noexcept;
@@ -87,6 +87,13 @@ class circuit {
     void settle_probe(word seen, call& c, bool failed) noexcept;
     void settle_closed(word seen, call& c, bool failed) noexcept;
     nanos open_period(unsigned retrips) const noexcept;
+    // With a day to spare, for a thread whose clock is behind sees more of a period than there is.
+    nanos longest_open_period() const noexcept {
+        const nanos grown = config_.growth.factor > 1 ? config_.growth.cap : config_.open_for;
+        constexpr nanos day = std::chrono::hours(24);
+        return nanos::from(static_cast<double>(grown.count) * (1 + config_.growth.jitter) +
+                           static_cast<double>(day.count));
+    }
 
     static std::int64_t ticks(call& c) noexcept { return c.now().time_since_epoch().count(); }
     // Before the grant itself: whoever sees the permits used up must not see the lease of an earlier probe. A thread
@@ -102,6 +109,7 @@ class circuit {
     typename Atomics::template atomic<std::uint64_t> generations_{0};
     typename Atomics::template atomic<std::int64_t> lease_began_{0};
     config_type config_;
+    nanos longest_open_ = longest_open_period();
 };
 
 template <class Window, class Clock, class Atomics>
@@ -114,7 +122,7 @@ bool circuit<Window, Clock, Atomics>::admit(permit& p, call& c) noexcept {
             return true;
         }
         if (seen.is_open()) {
-            if (!seen.is_over(c.now())) return false;
+            if (!seen.is_over(c.now(), longest_open_)) return false;
             next = word::half_open(next_generation(), seen.retrips()).with_grant();
         } else if (seen.granted() < config_.half_open_calls) {
             next = seen.with_grant();
@@ -123,7 +131,8 @@ bool circuit<Window, Clock, Atomics>::admit(permit& p, call& c) noexcept {
         } else {
             return false;
         }
-        renew_lease(c);
+        // The lease runs from the first probe that is out, or is taken over: later ones do not prolong it.
+        if (!seen.is_half_open() || seen.granted() == seen.recorded() || next.lease() != seen.lease()) renew_lease(c);
         if (replace(seen, next)) {
             p.granted_in = next;
             return true;
@@ -145,7 +154,9 @@ void circuit<Window, Clock, Atomics>::settle(const permit& p, call& c, ending e)
 template <class Window, class Clock, class Atomics>
 void circuit<Window, Clock, Atomics>::give_back(const permit& p) noexcept {
     word seen{word_.load(std::memory_order_relaxed)};
-    while (seen.is_half_open() && seen.generation() == p.granted_in.generation() && seen.granted() > seen.recorded()) {
+    // Not after a take-over: the permit is somebody else's then.
+    while (seen.is_half_open() && seen.generation() == p.granted_in.generation() &&
+           seen.lease() == p.granted_in.lease() && seen.granted() > seen.recorded()) {
         if (replace(seen, seen.without_grant())) return;
     }
 }

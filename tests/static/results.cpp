@@ -99,6 +99,10 @@ static_assert(!std::invocable<const pipe<card>&, int (*)()>);
 using wrapped = decltype(std::declval<pipe<card>&>().wrap(std::declval<int (*)(int, const std::string&)>()));
 static_assert(std::is_invocable_r_v<int, const wrapped&, int, const char*>);
 static_assert(!std::invocable<const wrapped&> && !std::invocable<const wrapped&, std::string>);
+// Its arguments are the same in each attempt, so none is moved from.
+using consuming = decltype(std::declval<pipe<card>&>().wrap(std::declval<void (*)(std::string&&)>()));
+using looking = decltype(std::declval<pipe<card>&>().wrap(std::declval<void (*)(const std::string&)>()));
+static_assert(!std::invocable<const consuming&, std::string> && std::invocable<const looking&, std::string>);
 } // namespace
 
 int main() {}

@@ -60,7 +60,17 @@ static_assert(!structural<static_pipeline<card>>);
 static_assert(!std::is_copy_constructible_v<static_pipeline<card>> &&
               !std::is_move_constructible_v<static_pipeline<card>>);
 static_assert(!std::is_copy_assignable_v<static_pipeline<card>> && !std::is_move_assignable_v<static_pipeline<card>>);
+using at_run_time = pipeline<chain<timeout_policy>>;
+static_assert(!std::is_copy_constructible_v<at_run_time> && !std::is_move_constructible_v<at_run_time>);
+static_assert(!std::is_copy_assignable_v<at_run_time> && !std::is_move_assignable_v<at_run_time>);
 static_assert(std::is_copy_constructible_v<decltype(card)> && std::is_copy_assignable_v<timeout_policy>);
+
+// And part of other classes, aggregates too.
+struct gateway {
+    pipeline<chain<timeout_policy>> guard{timeout(1s)};
+    static_pipeline<card> other{};
+};
+static_assert(std::is_aggregate_v<gateway> && !std::is_move_constructible_v<gateway>);
 } // namespace
 
 int main() {}

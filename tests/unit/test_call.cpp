@@ -60,7 +60,8 @@ TEST_CASE("a call is part of the one whose context it is begun with") {
         bool stop_requested() const noexcept { return true; }
     } const stop;
     const keel::context outer(stop, time_point(5s));
-    const call c(outer);
+    keel::manual_clock clock;
+    const call c(keel::clock_ref(clock), outer);
     CHECK(c.deadline == time_point(5s));
     CHECK(c.stop_requested());
 }
@@ -69,7 +70,7 @@ TEST_CASE("a call can be left in one lane and taken up in another") {
     keel::manual_clock clock;
     clock.advance(2s);
     const keel::context outer(time_point(9s));
-    call left(outer);
+    call left(keel::clock_ref(clock), outer);
     left.deadline = time_point(5s);
     left.turn_at(time_point(1s));
     call knowing(left.leave(), true, 1, keel::clock_ref(clock));

@@ -28,17 +28,19 @@ void open(circuit& c) {
     while (c.state() == circuit_state::closed)
         c.fail();
 }
-/// Half-open, and one probe has come back.
+/// Half-open; one probe has come back and one is out.
 void half_open(circuit& c) {
     open(c);
     c.clock.advance(10s);
     c.succeed();
+    static_cast<void>(c.ask());
 }
 /// Closed, and one failure short of tripping.
 void close(circuit& c) {
-    half_open(c);
-    c.succeed();
-    c.succeed();
+    open(c);
+    c.clock.advance(10s);
+    for (int i = 0; i < 3; ++i)
+        c.succeed();
     c.fail();
 }
 
@@ -54,7 +56,8 @@ void drops_late_results(step begin_in, step come_back_to) {
         static_cast<void>(twin.ask());
         REQUIRE(late);
         for (circuit* each : {&c, &twin}) {
-            if (each->state() == circuit_state::half_open) each->fail();
+            // A probe that fails ends the period that it began in.
+            if (each->state() == circuit_state::half_open) each->clock.advance(5s), each->fail();
             come_back_to(*each);
         }
         c.end(*late, e);

@@ -38,8 +38,7 @@ TEST_CASE("a context with a deadline has what is left of it by the steady clock,
     CHECK(context(keel::steady_clock::now() - 1ns).remaining() == 0ns);
 }
 
-// The distance to a deadline so long ago overflows: undefined, so no run of it means anything.
-TEST_CASE("a context's deadline may be as long ago as it likes" * doctest::skip()) {
+TEST_CASE("a context's deadline may be as long ago as it likes") {
     CHECK(context(time_point::min()).remaining() == 0ns);
 }
 

@@ -9,6 +9,7 @@
 #include <stdexcept>
 #include <string>
 #include <system_error>
+#include <utility>
 #include <variant>
 
 using keel::errc;
@@ -112,7 +113,7 @@ TEST_CASE("a failure is a rejection, or the exception of the function") {
 }
 
 TEST_CASE("a failure of an expected holds its error too, movable or not copyable as that is") {
-    keel::basic_failure<own> mine(own{3});
+    keel::basic_failure<own> mine(std::in_place, own{3});
     CHECK(mine.error()->code == 3);
     CHECK(!mine.is_rejection());
     CHECK(mine.exception() == nullptr);
@@ -121,6 +122,9 @@ TEST_CASE("a failure of an expected holds its error too, movable or not copyable
     CHECK(keel::basic_failure<own>(errc::circuit_open).error() == nullptr);
     CHECK(keel::basic_failure<own>(errc::circuit_open) == errc::circuit_open);
     CHECK(keel::basic_failure<own>(std::make_exception_ptr(1)).error() == nullptr);
-    const keel::basic_failure<std::unique_ptr<int>> moved(std::make_unique<int>(7));
+    const keel::basic_failure<std::unique_ptr<int>> moved(std::in_place, std::make_unique<int>(7));
     CHECK(**moved.error() == 7);
+    const keel::basic_failure<errc> same_type(std::in_place, errc::timed_out);
+    CHECK(!same_type.is_rejection());
+    CHECK(*same_type.error() == errc::timed_out);
 }

@@ -125,16 +125,16 @@ TEST_CASE("a call that is part of another ends no later than that, and stops wit
     stop.raised = true;
     n = 0;
     CHECK_THROWS_AS(p(keel::context(stop), [&]() -> int { throw ++n; }), int);
-    CHECK(n <= 1);
+    CHECK(n == 1);
 }
 
-TEST_CASE("no attempt begins once a stop is requested" * doctest::should_fail()) {
+TEST_CASE("the first attempt begins though a stop is requested: whether the call is wanted is the caller's to know") {
     keel::manual_clock clock;
     keel::pipeline p{thrice, clock};
     const flag stop{true};
     int n = 0;
-    static_cast<void>(p.attempt(keel::context(stop), [&] { return ++n; }));
-    CHECK(n == 0);
+    CHECK(!p.attempt(keel::context(stop), [&]() -> int { throw ++n; }));
+    CHECK(n == 1);
 }
 
 TEST_CASE("a pipeline may be called from within its own call") {

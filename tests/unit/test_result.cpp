@@ -52,7 +52,7 @@ TEST_CASE("the function's own error is found wherever the pipeline puts it") {
     CHECK(*error_in(widened(std::unexpect, "x")) == "x");
     CHECK(error_in(widened(std::unexpect, keel::timed_out{})) == nullptr);
     using tried = std::expected<int, keel::basic_failure<std::string>>;
-    CHECK(*error_in(tried(std::unexpect, "x")) == "x");
+    CHECK(*error_in(tried(std::unexpect, std::in_place, "x")) == "x");
     CHECK(error_in(tried(std::unexpect, errc::timed_out)) == nullptr);
     CHECK(error_in(tried(std::unexpect, std::make_exception_ptr(1))) == nullptr);
     CHECK(error_in(std::expected<int, keel::failure>(std::unexpect, errc::timed_out)) == nullptr);

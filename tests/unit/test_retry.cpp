@@ -258,13 +258,12 @@ TEST_CASE("retry composes schedules with range-v3, and lists delays lazily") {
     CHECK(clock.now() == time_point(7ms));
 }
 
-// The time to wait until overflows: undefined, and seen to retry at once.
-TEST_CASE("retry waits for ever, and not at all, where a schedule's delay is beyond every clock" * doctest::skip()) {
+TEST_CASE("retry waits for a century where a schedule's delay is beyond every clock, and not at once") {
     keel::manual_clock clock;
     clock.advance(1s);
     keel::pipeline p{keel::retry_on(keel::schedule{std::chrono::hours::max()}), clock};
     CHECK_THROWS_AS(p([]() -> int { throw 1; }), int);
-    CHECK(clock.now() > time_point(24h * 365 * 200));
+    CHECK(clock.now() == time_point(1s) + keel::longest);
 }
 
 TEST_CASE("retry refuses a number of attempts below one, and what its backoff refuses") {

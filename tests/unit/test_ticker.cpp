@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-#include "support/recorded_sleep.hpp"
+#include "support/steady_time.hpp"
 
 #include <keel/ticker.hpp>
 
@@ -16,9 +16,11 @@ using keel::cached_clock;
 
 TEST_CASE("a ticker has updated the cached clock when it is made") {
     const support::no_sleeping here([](keel::time_point) { return 0; });
-    const auto before = keel::steady_clock::now();
-    const keel::ticker t{1ms};
-    CHECK(cached_clock::now() >= before);
+    for (int i = 0; i < 100; ++i) {
+        const auto before = keel::steady_clock::now();
+        const keel::ticker t{1ms};
+        REQUIRE(cached_clock::now() >= before);
+    }
 }
 
 TEST_CASE("a ticker updates the cached clock once a period, for as long as it lives") {

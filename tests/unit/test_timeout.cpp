@@ -37,6 +37,20 @@ TEST_CASE("timeout turns a value that comes after the deadline into timed_out, a
     CHECK(late.error() == keel::errc::timed_out);
 }
 
+TEST_CASE("a value that comes at the deadline is in time off the healthy path too, and one later is not") {
+    keel::manual_clock clock;
+    keel::pipeline p{keel::timeout(50ms) | keel::retry<keel::constant>({.backoff = {.every = 10ms}}), clock};
+    const auto second_after = [&](keel::nanos d) {
+        return [&clock, d, n = 0]() mutable {
+            if (++n == 1) throw 1;
+            clock.advance(d);
+            return n;
+        };
+    };
+    CHECK(p.attempt(second_after(40ms)) == 2);
+    CHECK(p.attempt(second_after(40ms + 1ns)).error() == keel::errc::timed_out);
+}
+
 TEST_CASE("timeout keeps a late value if told to, and then reads the clock once") {
     keel::manual_clock clock;
     keel::pipeline p{keel::timeout({.after = 50ms, .late_success = keel::late_success::keep}), clock};

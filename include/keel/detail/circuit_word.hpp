@@ -18,7 +18,8 @@ namespace detail {
 ///     half-open    0 | 010 | re-trips:5 lease:4 failed:7 recorded:7 granted:7 | generation
 ///     open         1 | re-trips:5 | time of the first probe:58
 ///
-/// The time is exact to the nanosecond and compared by its distance from now, so it is right for 4.5 years either way.
+/// The time is exact to the nanosecond and compared by its distance from now, modulo 9.1 years; a distance above the
+/// longest open period means that the clock has leapt past it.
 /// An open circuit has no generation: nothing is granted in it. `GenerationBits` is smaller in tests only.
 template <unsigned GenerationBits = 24>
 struct basic_circuit_word {
@@ -48,9 +49,10 @@ struct basic_circuit_word {
         const unsigned kept = retrips < most_retrips ? retrips : most_retrips;
         return {std::uint64_t{1} << 63 | std::uint64_t{kept} << 58 | (ticks(until) & time_mask)};
     }
-    constexpr bool is_over(time_point now) const noexcept {
-        // Shifted up and compared as signed: the distance, of which 58 bits are known.
-        return static_cast<std::int64_t>((bits - ticks(now)) << 6) <= 0;
+    /// Whether an open period that lasts `longest` at most has passed.
+    constexpr bool is_over(time_point now, nanos longest) const noexcept {
+        const std::uint64_t left = (bits - ticks(now)) & time_mask;
+        return left == 0 || left > static_cast<std::uint64_t>(longest.count);
     }
 
     static constexpr basic_circuit_word half_open(std::uint64_t generation, unsigned retrips) noexcept {
@@ -59,6 +61,7 @@ struct basic_circuit_word {
     constexpr unsigned retrips() const noexcept {
         return static_cast<unsigned>(bits >> (is_open() ? 58 : retrips_at)) & 31;
     }
+    constexpr unsigned lease() const noexcept { return static_cast<unsigned>(bits >> lease_at) & 15; }
     constexpr int granted() const noexcept { return field(granted_at); }
     constexpr int recorded() const noexcept { return field(recorded_at); }
     constexpr int failed() const noexcept { return field(failed_at); }

@@ -36,13 +36,28 @@ concept attemptable = takes_context<F> || std::invocable<F&>;
 template <class F>
 concept reporting = attemptable<F> && reports_errors<std::remove_cvref_t<raw_result<F>>>;
 
+// A result that can't refer into the function that returned it.
+template <class R>
+inline constexpr bool refers_to_nothing =
+    std::is_void_v<R> || std::is_arithmetic_v<R> || std::is_enum_v<R> || std::same_as<R, std::error_code>;
+template <expected_like R>
+inline constexpr bool refers_to_nothing<R> =
+    refers_to_nothing<typename R::value_type> && refers_to_nothing<typename R::error_type>;
+
+// What only closures with captures are.
+template <class F>
+concept like_a_closure = std::is_class_v<F> && !std::is_empty_v<F> && !std::is_aggregate_v<F> &&
+                         !std::is_default_constructible_v<F> && !std::is_copy_assignable_v<F>;
+
 template <class F>
 concept same_when_copied =
-    std::is_trivially_copyable_v<F> && sizeof(F) <= 2 * sizeof(void*) && attemptable<const F> &&
-    takes_context<const F> == takes_context<F> && std::same_as<raw_result<const F>, raw_result<F>>;
+    like_a_closure<F> && std::is_trivially_copyable_v<F> && std::is_copy_constructible_v<F> &&
+    sizeof(F) <= 2 * sizeof(void*) && attemptable<const F> && takes_context<const F> == takes_context<F> &&
+    std::same_as<raw_result<const F>, raw_result<F>> && refers_to_nothing<raw_result<F>>;
 
 /// How the express lane hands the function to the cold one: a small closure that is called as const goes by value, for
-/// its address would force it into memory on every call.
+/// its address would force it into memory on every call. Only closures: other function objects may have state that a
+/// const call changes, and what they return may refer to them.
 template <class F>
 using handed = std::conditional_t<same_when_copied<F>, const F, F&>;
 
@@ -70,14 +85,15 @@ class callable_pipeline {
     template <class F>
         requires(attemptable<F> && (has_exceptions || reporting<F>))
     KEEL_ALWAYS_INLINE decltype(auto) operator()(F&& f) {
-        return answer<F>(call(), f);
+        return answer<F>(call(clock_ref(clock_)), f);
     }
 
-    /// As above, as part of the call that `outer` belongs to: ends no later, and stops with it.
+    /// As above, as part of the call that `outer` belongs to: its deadline is no later, and it retries no more once
+    /// that is stopped. Whether a result is late is for the timeouts of the chain to say.
     template <class F>
         requires(attemptable<F> && (has_exceptions || reporting<F>))
     KEEL_ALWAYS_INLINE decltype(auto) operator()(const context& outer, F&& f) {
-        return answer<F>(call(outer), f);
+        return answer<F>(call(clock_ref(clock_), outer), f);
     }
 
     /// Calls `f` through the chain; never throws. `std::expected<T, keel::failure>`, with a reference as a
@@ -85,19 +101,20 @@ class callable_pipeline {
     template <class F>
         requires attemptable<F>
     KEEL_ALWAYS_INLINE auto attempt(F&& f) noexcept {
-        return run<attempt_channel<users<F>>>(call(), f);
+        return attempted<F>(call(clock_ref(clock_)), f);
     }
     template <class F>
         requires attemptable<F>
     KEEL_ALWAYS_INLINE auto attempt(const context& outer, F&& f) noexcept {
-        return run<attempt_channel<users<F>>>(call(outer), f);
+        return attempted<F>(call(clock_ref(clock_), outer), f);
     }
 
-    /// A callable with `f`'s parameters that calls it through this pipeline, which must outlive it.
+    /// A callable with `f`'s parameters that calls it through this pipeline, which must outlive it. `f` gets its
+    /// arguments as lvalues, for it may be called several times.
     template <class F>
     auto wrap(F f) & {
         return [this, f = std::move(f)]<class... Args>(Args&&... args) -> decltype(auto)
-                   requires std::invocable<const F&, Args...>
+                   requires requires(const F& g, Args&... each) { g(each...); }
         { return (*this)([&]() -> decltype(auto) { return f(args...); }); };
     }
     template <class F>
@@ -194,9 +211,26 @@ class callable_pipeline {
         else if constexpr (std::is_void_v<raw>)
             run<channel>(c, f);
         else if constexpr (std::is_reference_v<raw>)
-            return static_cast<raw>(*run<channel>(c, f));
+            return static_cast<raw>(*run<channel>(c, f).target);
         else
             return run<channel>(c, f);
+    }
+
+    template <class F>
+    KEEL_ALWAYS_INLINE auto attempted(call c, std::remove_reference_t<F>& f) noexcept {
+        using channel = attempt_channel<users<F>>;
+        const auto tried = [&]() KEEL_INLINE_LAMBDA -> typename channel::result {
+            // A predicate or a wait that throws.
+            KEEL_TRY { return run<channel>(c, f); }
+            KEEL_CATCH_ALL { return channel::threw(std::current_exception()); }
+        };
+        if constexpr (std::is_reference_v<users<F>>) {
+            using pointed = std::expected<std::remove_reference_t<users<F>>*, typename channel::error>;
+            auto referred = tried();
+            return referred ? pointed(referred->target) : pointed(std::unexpect, std::move(referred).error());
+        } else {
+            return tried();
+        }
     }
 
     template <class Channel, class F>
@@ -330,9 +364,9 @@ class callable_pipeline {
     template <std::size_t N>
     static constexpr std::size_t nth_circuit() {
         return []<std::size_t... I>(std::index_sequence<I...>) {
-            std::size_t left = N;
+            std::size_t further = N;
             std::size_t found = size;
-            static_cast<void>(((has_circuit<I> && left-- == 0 ? (found = I, true) : false) || ...));
+            static_cast<void>(((has_circuit<I> && further-- == 0 ? (found = I, true) : false) || ...));
             return found;
         }(indices{});
     }

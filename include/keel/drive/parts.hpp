@@ -87,8 +87,8 @@ struct parts<std::index_sequence<I...>, chain<P...>, Clock> {
         distinct<(rejections_of<P>().size() + ... + 0)> all;
         (
             [&] {
-                for (const errc e : rejections_of<P>())
-                    all.add(e);
+                for (const errc each : rejections_of<P>())
+                    all.add(each);
             }(),
             ...);
         return all;

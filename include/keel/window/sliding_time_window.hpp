@@ -64,10 +64,17 @@ struct bucket {
     /// How many buckets ago it was current at `now`; above 2^31 if it lies ahead.
     constexpr std::uint32_t age(std::uint32_t now) const noexcept { return now - epoch(); }
 
-    /// With one more in `epoch`. A result that comes later than a whole window is lost, and so is one too many.
+    /// Whether it lies ahead of `now`: a result that comes late finds it so. One further ahead than any result is late
+    /// was left behind by a clock that leapt, for epochs wrap.
+    constexpr bool is_ahead(std::uint32_t now) const noexcept {
+        constexpr std::uint32_t latest = 1U << 20;
+        return epoch() != now && epoch() - now < latest;
+    }
+
+    /// With one more at `now`. A result that comes later than a whole window is lost, and so is one too many.
     constexpr bucket plus_one(std::uint32_t now) const noexcept {
         if (now == epoch()) return is_full() ? *this : bucket{word + 1};
-        return static_cast<std::int32_t>(now - epoch()) > 0 || count() == 0 ? of(now, 1) : *this;
+        return is_ahead(now) && count() != 0 ? *this : of(now, 1);
     }
 };
 
@@ -85,8 +92,10 @@ class basic_sliding_time_window<Options>::counts {
         if (slot >= Options.shards) [[unlikely]]
             return false;
         shard& mine = shards_[slot];
-        const std::int64_t into = ticks(c) - mine.started.load(std::memory_order_relaxed);
-        if (static_cast<std::uint64_t>(into) >= static_cast<std::uint64_t>(w.bucket_length())) [[unlikely]]
+        // Unsigned: a bucket that began never, or lies ahead, is far away.
+        const std::uint64_t into = static_cast<std::uint64_t>(ticks(c)) -
+                                   static_cast<std::uint64_t>(mine.started.load(std::memory_order_relaxed));
+        if (into >= static_cast<std::uint64_t>(w.bucket_length())) [[unlikely]]
             return false;
         auto& current = mine.calls[mine.current.load(std::memory_order_relaxed)];
         const detail::bucket seen{current.load(std::memory_order_relaxed)};
@@ -96,7 +105,11 @@ class basic_sliding_time_window<Options>::counts {
         return true;
     }
 
-    void success(const window& w, call& c, std::uint64_t) noexcept { count_call(w, c); }
+    void success(const window& w, call& c, std::uint64_t) noexcept {
+        count_call(w, c);
+        // Of two that reach the minimum of calls at once, the later one sees both.
+        std::atomic_thread_fence(std::memory_order_seq_cst);
+    }
 
     void failure(const window& w, call& c, std::uint64_t) noexcept {
         count_call(w, c);
@@ -141,8 +154,8 @@ class basic_sliding_time_window<Options>::counts {
     }
     static std::uint32_t epoch(const window& w, call& c) noexcept { return static_cast<std::uint32_t>(number(w, c)); }
     static std::size_t index(const window& w, call& c) noexcept {
-        return static_cast<std::size_t>(static_cast<std::uint64_t>(number(w, c)) %
-                                        static_cast<std::uint64_t>(w.buckets));
+        const std::int64_t i = number(w, c) % w.buckets; // of the sign of the number
+        return static_cast<std::size_t>(i < 0 ? i + w.buckets : i);
     }
 
     void count_call(const window& w, call& c) noexcept {
@@ -177,7 +190,8 @@ class basic_sliding_time_window<Options>::counts {
 
     std::uint64_t held(const window& w, const ring& of, std::uint32_t now) const noexcept {
         const detail::bucket since{calls_before_.load(std::memory_order_relaxed)};
-        const bool recent = since.age(now) < static_cast<std::uint32_t>(w.buckets);
+        // A zero stands for no start at all.
+        const bool recent = since.word != 0 && since.age(now) < static_cast<std::uint32_t>(w.buckets);
         std::uint64_t sum = 0;
         for (const word& each : of) {
             const detail::bucket b{each.load(std::memory_order_seq_cst)};
@@ -197,12 +211,12 @@ class basic_sliding_time_window<Options>::counts {
     }
 
     static void advance(word& target, detail::bucket to) noexcept {
-        std::uint64_t seen = target.load(std::memory_order_relaxed);
+        detail::bucket seen{target.load(std::memory_order_relaxed)};
         const auto is_later = [&] {
-            const auto ahead = static_cast<std::int32_t>(to.epoch() - detail::bucket{seen}.epoch());
-            return ahead > 0 || (ahead == 0 && to.count() > detail::bucket{seen}.count()) || seen == 0;
+            if (to.epoch() == seen.epoch()) return to.count() > seen.count();
+            return !seen.is_ahead(to.epoch());
         };
-        while (is_later() && !target.compare_exchange_weak(seen, to.word, std::memory_order_relaxed)) {
+        while (is_later() && !target.compare_exchange_weak(seen.word, to.word, std::memory_order_relaxed)) {
         }
     }
 

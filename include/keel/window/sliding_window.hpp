@@ -53,7 +53,11 @@ class basic_sliding_window<Options>::counts {
 
     KEEL_ALWAYS_INLINE bool try_success(const window&, call&) noexcept { return calls_.try_count(); }
 
-    void success(const window&, call&, std::uint64_t) noexcept { calls_.count(); }
+    void success(const window&, call&, std::uint64_t) noexcept {
+        calls_.count();
+        // Of two that reach the minimum of calls at once, the later one sees both.
+        std::atomic_thread_fence(std::memory_order_seq_cst);
+    }
 
     void failure(const window&, call&, std::uint64_t) noexcept {
         calls_.count();

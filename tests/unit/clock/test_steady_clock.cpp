@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-#include "support/recorded_sleep.hpp"
+#include "support/steady_time.hpp"
 
 #include <keel/clock/steady_clock.hpp>
 

@@ -49,11 +49,23 @@ TEST_CASE("a takeover gives up what is out, keeps what came back, and never make
 }
 
 TEST_CASE("the end of an open period is exact, also where 58 bits of time wrap") {
+    constexpr keel::nanos year = 24h * 365;
     for (const std::int64_t t : {std::int64_t{0}, std::int64_t{1} << 57, (std::int64_t{1} << 58) - 1,
                                  std::int64_t{1} << 58, (std::int64_t{1} << 62) + 5}) {
         const time_point until{std::chrono::nanoseconds(t)};
-        CHECK(!word::open(until, 3).is_over(until - 1ns));
-        CHECK(word::open(until, 3).is_over(until));
-        CHECK(word::open(until, 31).is_over(until + std::chrono::hours(24 * 365 * 4)));
+        for (const unsigned retrips : {0u, 3u, 31u}) {
+            const word w = word::open(until, retrips);
+            CHECK(!w.is_over(until - 1ns, year));
+            CHECK(!w.is_over(until - 24h * 365, year));
+            CHECK(w.is_over(until, year));
+            CHECK(w.is_over(until + 1ns, year));
+            CHECK(w.is_over(until + 24h * 365 * 8, year));
+        }
     }
+}
+
+TEST_CASE("an open period is over however far the clock has leapt, for it can't have been longer than the longest") {
+    const time_point until(1h);
+    for (int years = 0; years < 100; ++years)
+        CHECK(word::open(until, 0).is_over(until + years * (24h * 365), 1h));
 }

@@ -18,4 +18,13 @@ class no_sleeping {
     ~no_sleeping();
 };
 
+/// While one of these lives, it is `t` by the monotonic clock for the thread that made it, and stays so.
+class standing_time {
+  public:
+    explicit standing_time(keel::time_point t);
+    standing_time(const standing_time&) = delete;
+    standing_time& operator=(const standing_time&) = delete;
+    ~standing_time();
+};
+
 } // namespace support
