@@ -51,7 +51,8 @@ concept like_a_closure = std::is_class_v<F> && !std::is_empty_v<F> && !std::is_a
 
 template <class F>
 concept same_when_copied =
-    like_a_closure<F> && std::is_trivially_copyable_v<F> && std::is_copy_constructible_v<F> &&
+    // In this order: once GCC 12 has been asked whether a closure is assignable, it calls it not trivially copyable.
+    std::is_trivially_copyable_v<F> && like_a_closure<F> && std::is_copy_constructible_v<F> &&
     sizeof(F) <= 2 * sizeof(void*) && attemptable<const F> && takes_context<const F> == takes_context<F> &&
     std::same_as<raw_result<const F>, raw_result<F>> && refers_to_nothing<raw_result<F>>;
 
