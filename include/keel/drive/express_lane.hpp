@@ -8,6 +8,7 @@
 #include "../policy.hpp"
 #include "channel.hpp"
 #include "cold_lane.hpp"
+#include "function.hpp"
 #include "hooks.hpp"
 #include "parts.hpp"
 
@@ -17,56 +18,6 @@
 #include <utility>
 
 namespace keel::detail {
-
-inline constexpr bool has_exceptions = KEEL_HAS_EXCEPTIONS == 1;
-
-template <class F>
-concept takes_context = std::invocable<F&, const context&>;
-
-template <class F>
-struct raw_result_of : std::invoke_result<F&> {};
-template <takes_context F>
-struct raw_result_of<F> : std::invoke_result<F&, const context&> {};
-template <class F>
-using raw_result = typename raw_result_of<std::remove_reference_t<F>>::type;
-
-template <class F>
-concept attemptable = takes_context<F> || std::invocable<F&>;
-
-template <class F>
-concept reporting = attemptable<F> && reports_errors<std::remove_cvref_t<raw_result<F>>>;
-
-// A result that can't refer into the function that returned it.
-template <class R>
-inline constexpr bool refers_to_nothing =
-    std::is_void_v<R> || std::is_arithmetic_v<R> || std::is_enum_v<R> || std::same_as<R, std::error_code>;
-template <expected_like R>
-inline constexpr bool refers_to_nothing<R> =
-    refers_to_nothing<typename R::value_type> && refers_to_nothing<typename R::error_type>;
-
-// What only closures with captures are.
-template <class F>
-concept like_a_closure = std::is_class_v<F> && !std::is_empty_v<F> && !std::is_aggregate_v<F> &&
-                         !std::is_default_constructible_v<F> && !std::is_copy_assignable_v<F>;
-
-template <class F>
-concept same_when_copied =
-    // In this order: once GCC 12 has been asked whether a closure is assignable, it calls it not trivially copyable.
-    std::is_trivially_copyable_v<F> && like_a_closure<F> && std::is_copy_constructible_v<F> &&
-    sizeof(F) <= 2 * sizeof(void*) && attemptable<const F> && takes_context<const F> == takes_context<F> &&
-    std::same_as<raw_result<const F>, raw_result<F>> && refers_to_nothing<raw_result<F>>;
-
-/// How the express lane hands the function to the cold one: a small closure that is called as const goes by value, for
-/// its address would force it into memory on every call. Only closures: other function objects may have state that a
-/// const call changes, and what they return may refer to them.
-template <class F>
-using handed = std::conditional_t<same_when_copied<F>, const F, F&>;
-
-template <class P, literal Name>
-inline constexpr bool goes_by = false;
-template <class P, literal Name>
-    requires requires { P::name == Name; }
-inline constexpr bool goes_by<P, Name> = P::name == Name;
 
 /// What `pipeline` and `static_pipeline` can do. The function is invoked with a `const keel::context&` if it takes
 /// one, otherwise with nothing; once per attempt, on the calling thread.
@@ -124,7 +75,7 @@ class callable_pipeline {
     /// The N-th breaker's circuit, counted from the left.
     template <std::size_t N = 0>
     auto& circuit() noexcept {
-        constexpr std::size_t i = nth_circuit<N>();
+        constexpr std::size_t i = parts::nth_circuit(N);
         static_assert(i < size, "keel: this chain has no such breaker");
         return state<i>().circuit;
     }
@@ -132,9 +83,9 @@ class callable_pipeline {
     /// The circuit of the breaker with that name, see `named`.
     template <literal Name>
     auto& get() noexcept {
-        constexpr std::size_t i = index_of<Name>(indices{});
+        constexpr std::size_t i = parts::template index_of<Name>();
         static_assert(i < size, "keel: no policy of this chain has that name");
-        static_assert(has_circuit<i % size>, "keel: the policy of that name is no breaker");
+        static_assert(parts::has_circuit[i % size], "keel: the policy of that name is no breaker");
         return state<i>().circuit;
     }
 
@@ -361,24 +312,6 @@ class callable_pipeline {
             ::new (static_cast<void*>(&r)) R(std::move(by));
         }
     }
-
-    template <std::size_t N>
-    static constexpr std::size_t nth_circuit() {
-        return []<std::size_t... I>(std::index_sequence<I...>) {
-            std::size_t further = N;
-            std::size_t found = size;
-            static_cast<void>(((has_circuit<I> && further-- == 0 ? (found = I, true) : false) || ...));
-            return found;
-        }(indices{});
-    }
-    template <literal Name, std::size_t... I>
-    static constexpr std::size_t index_of(std::index_sequence<I...>) {
-        std::size_t found = size;
-        static_cast<void>(((goes_by<typename hooks_of<I>::policy_type, Name> ? (found = I, true) : false) || ...));
-        return found;
-    }
-    template <std::size_t I>
-    static constexpr bool has_circuit = requires(callable_pipeline& p) { p.template state<I>().circuit; };
 
     using indices = std::make_index_sequence<size>;
 
