@@ -120,26 +120,6 @@ TEST_CASE("what a breaker ignores is not counted, and gives a probe's permit bac
     CHECK(p.circuit().state() == circuit_state::closed);
 }
 
-TEST_CASE("a breaker says at once that it refuses, and only while it does") {
-    keel::manual_clock clock;
-    keel::pipeline p{quick, clock};
-    auto& state = p.state<0>();
-    keel::call c;
-    const auto refuses = [&] {
-        c.turn_at(clock.now());
-        return quick.fast_refuse(state, c).reason == keel::errc::circuit_open;
-    };
-    CHECK(!refuses());
-    p(bad);
-    CHECK(refuses());
-    clock.advance(10s);
-    CHECK(!refuses());
-    p([&]() -> result {
-        CHECK(!refuses());
-        return 1;
-    });
-}
-
 TEST_CASE("a breaker's configuration is refused by policy, field, value and range") {
     using namespace keel;
     CHECK(message([] { breaker<sliding_window>({.failure_rate = 1.5}); }) ==
