@@ -36,10 +36,10 @@ class circuit {
     using window_type = Window;
     using clock_type = Clock;
 
-    /// Throws `invalid_config`.
-    circuit()
+    /// Throws `invalid_config`. May be `constinit`.
+    constexpr circuit()
       : circuit(config_type{}) {}
-    explicit circuit(const config_type& config)
+    constexpr explicit circuit(const config_type& config)
       : config_(detail::validated(config)) {}
     circuit(const circuit&) = delete;
     circuit& operator=(const circuit&) = delete;
@@ -88,7 +88,7 @@ class circuit {
     void settle_closed(word seen, call& c, bool failed) noexcept;
     nanos open_period(unsigned retrips) const noexcept;
     // With a day to spare, for a thread whose clock is behind sees more of a period than there is.
-    nanos longest_open_period() const noexcept {
+    constexpr nanos longest_open_period() const noexcept {
         const nanos grown = config_.growth.factor > 1 ? config_.growth.cap : config_.open_for;
         constexpr nanos day = std::chrono::hours(24);
         return nanos::from(static_cast<double>(grown.count) * (1 + config_.growth.jitter) +

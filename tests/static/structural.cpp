@@ -73,4 +73,7 @@ struct gateway {
 static_assert(std::is_aggregate_v<gateway> && !std::is_move_constructible_v<gateway>);
 } // namespace
 
+// Circuits in static storage do not depend on the order in which such objects are initialized.
+[[maybe_unused]] constinit keel::circuit<keel::sliding_window> of_static_life{{.open_for = std::chrono::seconds(10)}};
+
 int main() {}

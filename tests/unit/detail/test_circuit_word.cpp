@@ -46,6 +46,11 @@ TEST_CASE("a takeover gives up what is out, keeps what came back, and never make
     for (int i = 0; i < 15; ++i)
         w = w.with_takeover();
     CHECK(w == before);
+    const word many = word::half_open(1, 2).with_grant().with_grant().with_grant().with_result(true).with_takeover();
+    CHECK(many.granted() == 2);
+    CHECK(many.recorded() == 1);
+    CHECK(many.failed() == 1);
+    CHECK(many.lease() == 1);
 }
 
 TEST_CASE("the end of an open period is exact, also where 58 bits of time wrap") {
