@@ -12,7 +12,9 @@
 #include <chrono>
 #include <cstddef>
 #include <exception>
+#include <pthread.h>
 #include <string>
+#include <thread>
 
 using namespace std::chrono_literals;
 using keel::circuit_state;
@@ -282,4 +284,16 @@ TEST_CASE("a junction holds where the express lane stopped") {
     }
     CHECK(junction().admitted() == 0);
     CHECK(!junction().invoked());
+}
+
+TEST_CASE("a thread that ends inside a call takes its leave through the pipeline, and what was taken goes back") {
+    keel::manual_clock clock;
+    keel::pipeline p{taking{} | keel::retry<keel::constant>, clock};
+    bool came_back = false;
+    std::thread([&] {
+        p([] { ::pthread_exit(nullptr); });
+        came_back = true;
+    }).join();
+    CHECK(!came_back);
+    CHECK(p.state<0>().out == 0);
 }
