@@ -73,6 +73,19 @@ class call {
       , clock_(clock)
       , outer_(r.outer) {}
 
+    /// For drivers. What is known of a call that has only begun: small enough for registers.
+    struct entry {
+        time_point now;
+        const context* outer;
+    };
+    entry entered() const noexcept { return {now_, outer_}; }
+    call(entry e, bool knows_now, clock_ref clock) noexcept
+      : deadline(e.outer == nullptr ? no_deadline : e.outer->deadline_)
+      , knows_now_(knows_now)
+      , now_(e.now)
+      , clock_(clock)
+      , outer_(e.outer) {}
+
   private:
     bool knows_now_ = false;
     time_point now_ = time_point::min();

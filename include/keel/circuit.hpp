@@ -66,7 +66,7 @@ class circuit {
             return false;
         return counts_.try_success(window, c);
     }
-    bool is_refusing(call& c) const noexcept {
+    KEEL_ALWAYS_INLINE bool is_refusing(call& c) const noexcept {
         const word seen{word_.load(std::memory_order_relaxed)};
         return seen.is_open() && !seen.is_over(c.now(), longest_open_);
     }

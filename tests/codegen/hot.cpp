@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// The healthy paths, as a user's code would have them: pipelines of static storage, and one that is handed over.
+// The healthy paths and the refused one, as a user's code would have them: pipelines of static storage, and one that is
+// handed over.
 
 #include "hot.hpp"
 
@@ -7,8 +8,11 @@
 #include <keel/keel.hpp>
 
 #include <atomic>
+#include <chrono>
 #include <cstring>
+#include <expected>
 #include <new>
+#include <system_error>
 
 using namespace std::chrono_literals;
 
@@ -20,6 +24,12 @@ constexpr auto chain = keel::timeout(50ms) | keel::retry<keel::exp_jitter> | kee
 keel::static_pipeline<chain, keel::cached_clock> fixed;
 keel::static_pipeline<keel::timeout(50ms) | keel::breaker<keel::sliding_window>, keel::cached_clock> fixed_once;
 keel::pipeline stored{chain, keel::cached_clock{}};
+keel::static_pipeline<keel::timeout(50ms) | keel::retry<keel::exp_jitter>({.attempts = 1}) |
+                          keel::breaker<keel::sliding_window>({.minimum_calls = 1, .open_for = 24h}),
+                      keel::cached_clock>
+    opened;
+[[maybe_unused]] const auto first_failure =
+    opened([]() -> std::expected<int, std::error_code> { return std::unexpected(std::error_code()); });
 bench::by_hand<keel::cached_clock> by_hand;
 std::atomic<int> shared_count{0};
 
@@ -57,6 +67,12 @@ int hot_flat_passed(int key, void* guard) {
 }
 int hot_static_passed(int key, void* guard) { return call_through<decltype(fixed)>(guard, key); }
 int hot_stored_passed(int key, void* guard) { return call_through<decltype(stored)>(guard, key); }
+int refused(int key, void*) {
+    return opened([key]() -> std::expected<int, std::error_code> { return fetch(key); }).has_value();
+}
+int refused_attempt(int key, void*) {
+    return opened.attempt([key] { return fetch(key); }).has_value();
+}
 
 // All that must not be on the others: an allocation, an atomic read-modify-write, a second line that is written.
 int control(int key, void*) {
@@ -80,6 +96,8 @@ const path* find_path(const char* name) {
         {"hot_flat_passed", hot_flat_passed, &by_hand},
         {"hot_static_passed", hot_static_passed, &fixed},
         {"hot_stored_passed", hot_stored_passed, &stored},
+        {"refused", refused, nullptr},
+        {"refused_attempt", refused_attempt, nullptr},
         {"control", control, nullptr},
     };
     for (const path& p : paths) {

@@ -23,7 +23,7 @@ struct guarding {
         return s.circuit.try_success(f, c, self().window_of(s));
     }
     template <class State>
-    admission fast_refuse(State& s, call& c) const noexcept {
+    KEEL_ALWAYS_INLINE admission fast_refuse(State& s, call& c) const noexcept {
         return s.circuit.is_refusing(c) ? refuse(errc::circuit_open) : proceed;
     }
 

@@ -195,16 +195,13 @@ class callable_pipeline {
         if constexpr (parts::express) {
             const bool knows_now = source_.needs().entry_time;
             if (knows_now) c.turn_at(clock_.now());
-            const time_point deadline = c.deadline;
             if (admit_all(c, fr, admitted, indices{})) [[likely]]
                 return run_admitted<Channel>(c, f, fr);
             const junction at{admitted, 0, false, knows_now};
-            if constexpr (parts::can_start_over) {
-                c.deadline = deadline;
-                return turned_away<Channel, F>(f, c.leave(), at);
-            } else {
+            if constexpr (parts::can_start_over)
+                return turned_away<Channel, F>(f, c.entered(), at);
+            else
                 return go_on<Channel, F>(f, {c.leave(), fr}, at);
-            }
         } else {
             return go_on<Channel, F>(f, {c.leave(), fr}, {});
         }
@@ -265,11 +262,11 @@ class callable_pipeline {
     // Policy `at.admitted()` did not admit, and what those outside it did may be forgotten. Not cold: while a circuit
     // is open, every call ends here, and the less is handed over the better.
     template <class Channel, class F>
-    KEEL_NOINLINE typename Channel::result turned_away(handed<F> f, const call::remains& begun, junction at) {
-        call c(begun, at.knows_now(), 0, clock_ref(clock_));
+    KEEL_NOINLINE typename Channel::result turned_away(handed<F> f, call::entry begun, junction at) {
+        call c(begun, at.knows_now(), clock_ref(clock_));
         if (const admission a = fast_refuse(c, at.admitted(), indices{}); !a.granted())
             return Channel::rejected(a.reason);
-        return go_on<Channel, F>(f, {begun, {}}, {0, 0, false, at.knows_now()});
+        return go_on<Channel, F>(f, {c.leave(), {}}, {0, 0, false, at.knows_now()});
     }
     template <std::size_t... I>
     KEEL_ALWAYS_INLINE admission fast_refuse(call& c, std::size_t by, std::index_sequence<I...>) noexcept {
