@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <fstream>
+#include <limits>
 #include <map>
 #include <string>
 #include <utility>
@@ -47,7 +48,7 @@ class table : public benchmark::BenchmarkReporter {
 
     bool failed() const { return failed_; }
 
-    void print(const std::string& raw_id, const std::string& unit_id, const std::string& flags) {
+    void print(const std::string& raw_id, const std::string& unit_id, const std::string& flags) const {
         const double unit = median(unit_id, 1);
         std::printf("\nmachine   %s\ncompiler  %s %s\nflags     %s\n\n", processor().c_str(), compiler, __VERSION__,
                     flags.c_str());
@@ -67,12 +68,10 @@ class table : public benchmark::BenchmarkReporter {
                 const double over = ns - median(raw_id, threads);
                 std::printf("%-*s  %-7s %7lld %10.2f", name_width, first ? r.name.c_str() : "", r.clock.c_str(),
                             static_cast<long long>(threads), ns);
-                if (r.group == rows_.front().group && !r.name.starts_with("one "))
-                    cells(over, over / unit);
-                else if (r.group == rows_.front().group)
-                    std::printf(" %10s %11.2f", "-", ns / unit);
-                else
-                    cells(over, over / unit);
+                // A fetch_add alone is not around the raw call: it is what the others are compared to.
+                const bool is_unit = r.group == rows_.front().group && r.name.starts_with("one ");
+                cell(is_unit ? std::numeric_limits<double>::quiet_NaN() : over, 10);
+                cell((is_unit ? ns : over) / unit, 11);
                 if (threads == 1)
                     std::printf(" %11s\n", "-");
                 else
@@ -90,12 +89,11 @@ class table : public benchmark::BenchmarkReporter {
     static constexpr const char* compiler = "g++";
 #endif
 
-    static void cells(double over, double ratio) {
-        // Not finite where a filter left the raw call or the fetch_add out.
-        if (std::isfinite(ratio))
-            std::printf(" %10.2f %11.2f", over, ratio);
+    static void cell(double value, int width) {
+        if (std::isfinite(value))
+            std::printf(" %*.2f", width, value);
         else
-            std::printf(" %10s %11s", "-", "-");
+            std::printf(" %*s", width, "-");
     }
 
     static void head(const std::string& group) {
@@ -116,9 +114,11 @@ class table : public benchmark::BenchmarkReporter {
         return model + ", " + std::to_string(benchmark::CPUInfo::Get().num_cpus) + " processors";
     }
 
-    double median(const std::string& id, std::int64_t threads) {
-        std::vector<double>& all = measured_[{id, threads}];
-        if (all.empty()) return 0;
+    /// Not a number where a filter left the row out.
+    double median(const std::string& id, std::int64_t threads) const {
+        const auto found = measured_.find({id, threads});
+        if (found == measured_.end()) return std::numeric_limits<double>::quiet_NaN();
+        std::vector<double> all = found->second;
         std::ranges::sort(all);
         return all[all.size() / 2];
     }

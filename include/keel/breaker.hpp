@@ -23,14 +23,14 @@ struct breaker_policy : detail::classifying<breaker_policy<Window, Results>>,
     template <class Clock>
     struct state {
         keel::circuit<Window, Clock> circuit;
-        state(const breaker_policy& p, const Clock& clock)
-          : circuit(p.config, clock) {}
+        state(const breaker_policy& owner, const Clock& clock)
+          : circuit(owner.config, clock) {}
     };
 
     constexpr breaker_policy() = default;
-    constexpr breaker_policy(const breaker_config<Window>& c, const Results& r)
-      : config(c)
-      , results(r) {}
+    constexpr breaker_policy(const breaker_config<Window>& configured, const Results& handled)
+      : config(configured)
+      , results(handled) {}
 
     constexpr breaker_policy operator()(const breaker_config<Window>& c) const {
         return detail::validated(breaker_policy{c, results});

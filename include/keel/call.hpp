@@ -13,11 +13,12 @@ namespace keel {
 class call {
   public:
     call() = default;
-    /// Without a pipeline, to ask a policy's state by hand.
+    /// Without a pipeline: to ask a policy's state by hand.
     explicit call(clock_ref clock) noexcept
       : clock_(clock) {}
-    explicit call(const context& outer) noexcept
+    call(clock_ref clock, const context& outer) noexcept
       : deadline(outer.deadline_)
+      , clock_(clock)
       , outer_(&outer) {}
 
     /// When the work must be done, by the nearest timeout so far. A policy that lowers it in `admit` restores it in
@@ -73,10 +74,23 @@ class call {
       , clock_(clock)
       , outer_(r.outer) {}
 
+    /// For drivers. What is known of a call that has only begun: small enough for registers.
+    struct entry {
+        time_point now;
+        const context* outer;
+    };
+    entry entered() const noexcept { return {now_, outer_}; }
+    call(entry e, bool knows_now, clock_ref clock) noexcept
+      : deadline(e.outer == nullptr ? no_deadline : e.outer->deadline_)
+      , knows_now_(knows_now)
+      , now_(e.now)
+      , clock_(clock)
+      , outer_(e.outer) {}
+
   private:
     bool knows_now_ = false;
     time_point now_ = time_point::min();
-    clock_ref clock_; // the express lane, which knows the time or needs none, does without
+    clock_ref clock_;
     const context* outer_ = nullptr;
 };
 

@@ -46,13 +46,16 @@ class circuit {
     using window_type = Window;
     using clock_type = Clock;
 
-    /// Throws `invalid_config`. The clock tells the time of what is done by hand; pipelines bring their own.
-    circuit()
+    /// Throws `invalid_config`. The clock tells the time of what is done by hand; pipelines bring their own. May be
+    /// `constinit`, with a clock that may.
+    constexpr circuit()
       : circuit(config_type{}) {}
-    explicit circuit(const config_type& config, Clock clock = {})
+    constexpr explicit circuit(const config_type& config, Clock clock = {})
       : clock_(std::move(clock))
       , config_(detail::validated(config)) {
-        since_.store(clock_.now().time_since_epoch().count(), std::memory_order_relaxed);
+        if !consteval {
+            since_.store(clock_.now().time_since_epoch().count(), std::memory_order_relaxed);
+        }
     }
     circuit(const circuit&) = delete;
     circuit& operator=(const circuit&) = delete;
@@ -69,7 +72,7 @@ class circuit {
     circuit_log log() const noexcept { return log_.read(); }
 
     /// Each of these is legal in every state, and begins a new generation: results of calls that are under way are
-    /// dropped. All but `open` end the count of re-trips.
+    /// dropped, and re-trips are counted from zero.
     void close() noexcept {
         by_hand([](std::uint64_t g) { return word::warming(g); });
     }
@@ -117,11 +120,11 @@ class circuit {
             return false;
         return counts_.try_success(config.window, c);
     }
-    admission try_refuse(call& c) noexcept {
+    KEEL_ALWAYS_INLINE admission try_refuse(call& c) noexcept {
         const word seen{word_.load(std::memory_order_relaxed)};
         if (!seen.is_open()) return proceed;
-        const nanos left = seen.until_probe(c.now());
-        if (left <= nanos(0) || !rejected_.try_count()) return proceed;
+        const nanos left = seen.until_probe(c.now(), longest_open_);
+        if (left == nanos(0) || !rejected_.try_count()) return proceed;
         return refuse(errc::circuit_open, left);
     }
     KEEL_COLD admission admit(permit& p, call& c) noexcept;
@@ -138,7 +141,7 @@ class circuit {
 
     bool replace(word& seen, word next) noexcept {
         // Release: who reads the new word sees the lease and the start of the window that were written before it.
-        return word_.compare_exchange_strong(seen.bits, next.bits, std::memory_order_acq_rel,
+        return word_.compare_exchange_strong(seen.bits, next.bits, std::memory_order_release,
                                              std::memory_order_acquire);
     }
     std::uint64_t next_generation() noexcept { return generations_.fetch_add(1, std::memory_order_relaxed) + 1; }
@@ -151,8 +154,16 @@ class circuit {
     void settle_counted(word seen, call& c, detail::graded g) noexcept;
     nanos open_period(unsigned retrips) const noexcept;
     circuit_totals totals_ever() const noexcept;
+    // With a day to spare, for a thread whose clock is behind sees more of a period than there is.
+    constexpr nanos longest_open_period() const noexcept {
+        const nanos grown = config_.growth.factor > 1 ? config_.growth.cap : config_.open_for;
+        constexpr nanos day = std::chrono::hours(24);
+        return nanos::from(static_cast<double>(grown.count) * (1 + config_.growth.jitter) +
+                           static_cast<double>(day.count));
+    }
 
-    static void count(counter& one) noexcept { one.fetch_add(1, std::memory_order_relaxed); }
+    // Release: who reads a failure here also sees the call that it was, which is recorded before.
+    static void count(counter& one) noexcept { one.fetch_add(1, std::memory_order_release); }
     static std::int64_t ticks(call& c) noexcept { return c.now().time_since_epoch().count(); }
     // Unsigned, for either time may be unknown, the least there is: no call is then longer than `never`.
     KEEL_ALWAYS_INLINE static nanos took(const permit& p, time_point now) noexcept {
@@ -172,10 +183,11 @@ class circuit {
     alignas(cache_line) typename Atomics::template atomic<std::uint64_t> word_{word::warming(0).bits};
     counter generations_{0};
     typename Atomics::template atomic<std::int64_t> lease_began_{0};
-    typename Atomics::template atomic<std::int64_t> since_{0};
+    typename Atomics::template atomic<std::int64_t> since_{time_point::min().time_since_epoch().count()};
     // Takes its byte: two empty clocks can't share an address, and the pipeline's own has the first one.
     Clock clock_;
     config_type config_;
+    nanos longest_open_ = longest_open_period();
 
     sharded_count<Window::shards, Atomics> rejected_;
     counter rejected_before_{0}; // the last transition
@@ -241,7 +253,7 @@ admission circuit<Window, Clock, Atomics>::admit(permit& p, call& c) noexcept {
             return proceed;
         }
         if (seen.is_open()) {
-            if (const nanos left = seen.until_probe(c.now()); left > nanos(0)) return turn_away(left);
+            if (const nanos left = seen.until_probe(c.now(), longest_open_); left > nanos(0)) return turn_away(left);
             next = word::half_open(next_generation(), seen.retrips()).with_grant();
         } else if (!seen.is_half_open()) {
             return turn_away(nanos(0));
@@ -252,7 +264,8 @@ admission circuit<Window, Clock, Atomics>::admit(permit& p, call& c) noexcept {
         } else {
             next = seen.with_takeover();
         }
-        renew_lease(c);
+        // The lease runs from the first probe that is out, or is taken over: later ones do not prolong it.
+        if (!seen.is_half_open() || seen.granted() == seen.recorded() || next.lease() != seen.lease()) renew_lease(c);
         const word before = seen;
         if (replace(seen, next)) {
             if (before.is_open()) note(before, next, transition_cause::open_period_over, c.now());
@@ -282,7 +295,9 @@ void circuit<Window, Clock, Atomics>::settle(const permit& p, call& c, ending e)
 template <class Window, class Clock, class Atomics>
 void circuit<Window, Clock, Atomics>::give_back(const permit& p) noexcept {
     word seen{word_.load(std::memory_order_relaxed)};
-    while (seen.is_half_open() && seen.generation() == p.granted_in.generation() && seen.granted() > seen.recorded()) {
+    // Not after a take-over: the permit is somebody else's then.
+    while (seen.is_half_open() && seen.generation() == p.granted_in.generation() &&
+           seen.lease() == p.granted_in.lease() && seen.granted() > seen.recorded()) {
         if (replace(seen, seen.without_grant())) return;
     }
 }
@@ -328,7 +343,7 @@ void circuit<Window, Clock, Atomics>::settle_counted(word seen, call& c, detail:
     if (g.failed) count(failures_);
     if (g.slow) count(slow_);
     if (seen.is_metrics_only()) return;
-    const judgement j = config_.judge(counts_, c);
+    const judgement j = config_.judge(counts_, c, generation);
     for (;;) {
         word next = seen;
         switch (j) {
@@ -390,7 +405,7 @@ nanos circuit<Window, Clock, Atomics>::open_period(unsigned retrips) const noexc
 template <class Window, class Clock, class Atomics>
 circuit_totals circuit<Window, Clock, Atomics>::totals_ever() const noexcept {
     constexpr auto order = std::memory_order_relaxed;
-    circuit_totals t{.failures = failures_.load(order),
+    circuit_totals t{.failures = failures_.load(std::memory_order_acquire),
                      .ignored = ignored_.load(order),
                      .slow = slow_.load(order),
                      .late = late_.load(order),
@@ -406,9 +421,11 @@ circuit_totals circuit<Window, Clock, Atomics>::totals_ever() const noexcept {
 template <class Window, class Clock, class Atomics>
 circuit_stats circuit<Window, Clock, Atomics>::stats() const noexcept {
     const word seen{word_.load(std::memory_order_acquire)};
+    const std::uint64_t generation = seen.is_open() ? detail::any_generation : seen.generation();
     circuit_stats s{.state = seen.state(),
                     .since = time_point(std::chrono::nanoseconds(since_.load(std::memory_order_relaxed)))};
-    s.window = seen.is_half_open() ? detail::probes_in(seen) : counts_.counted(config_.window, clock_.now());
+    s.window =
+        seen.is_half_open() ? detail::probes_in(seen) : counts_.counted(config_.window, clock_.now(), generation);
     if (s.window.calls > 0) {
         s.failure_rate = static_cast<double>(s.window.failed) / static_cast<double>(s.window.calls);
         s.slow_rate = static_cast<double>(s.window.slow) / static_cast<double>(s.window.calls);

@@ -94,8 +94,8 @@ struct breaker_config {
     }
 
     template <class Counts>
-    judgement judge(const Counts& counts, call& c) const noexcept {
-        return counts.judge(window, c, thresholds());
+    judgement judge(const Counts& counts, call& c, std::uint64_t generation) const noexcept {
+        return counts.judge(window, c, generation, thresholds());
     }
     constexpr judgement judge_probes(const window_counts& probes) const noexcept {
         const auto minimum = static_cast<std::uint64_t>(detail::lesser(minimum_calls, half_open_calls));
@@ -131,8 +131,8 @@ struct breaker_config<Window> {
     }
 
     template <class Counts>
-    judgement judge(const Counts& counts, call& c) const noexcept {
-        return counts.judge(window, c);
+    judgement judge(const Counts& counts, call& c, std::uint64_t generation) const noexcept {
+        return counts.judge(window, c, generation);
     }
     constexpr judgement judge_probes(const window_counts& probes) const noexcept {
         if (probes.failed > 0) return judgement::failing;

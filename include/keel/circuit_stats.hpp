@@ -39,7 +39,8 @@ struct circuit_transition {
     transition_cause cause{};
 };
 
-/// The last transitions of a circuit, the oldest first: a range.
+/// The last transitions of a circuit, the oldest first: a range. Two that threads make within the same moment may stand
+/// in either order, and one that a thread was slow to write may be missing.
 struct circuit_log {
     static constexpr std::size_t capacity = 16;
 
@@ -63,10 +64,12 @@ struct circuit_totals {
     std::uint64_t opens = 0;    ///< how often it opened, forced ones included
 };
 
-/// A snapshot of a circuit. Each figure is exact as of some moment during the call.
+/// A snapshot of a circuit. Each figure is true of some moment during the call, not all of the same one: a result that
+/// is just being recorded may be in one and not in another.
 struct circuit_stats {
     circuit_state state{};
-    time_point since{};         ///< of the last transition, or when the circuit was made
+    time_point since{};         ///< of the last transition, or when the circuit was made; `time_point::min()` if
+                                ///< that was before the program began (`constinit`)
     window_counts window{};     ///< what decides: the window, or in half_open the probes
     double failure_rate = 0;    ///< of the window; 0 where it is empty
     double slow_rate = 0;       ///< of the window; 0 where it is empty
@@ -76,15 +79,20 @@ struct circuit_stats {
 
 namespace detail {
 
-/// A bounded, lock-free log: writers never wait, readers skip what is being written.
+/// A bounded, lock-free log: writers never wait, readers skip what is being written. A writer that finds another one,
+/// of a whole round before or after, still in its place gives up its note.
 template <class Atomics>
 class transition_log {
   public:
     void note(const circuit_transition& t) noexcept {
         const std::uint64_t turn = noted_.fetch_add(1, std::memory_order_relaxed);
         entry& e = entries_[turn % circuit_log::capacity];
+        std::uint64_t seen = e.number.load(std::memory_order_relaxed);
+        if (seen == being_written || seen > turn ||
+            !e.number.compare_exchange_strong(seen, being_written, std::memory_order_acquire,
+                                              std::memory_order_relaxed))
+            return;
         // A reader that sees the same number before and after has read what belongs to it: the fences pair with its.
-        e.number.store(0, std::memory_order_relaxed);
         std::atomic_thread_fence(std::memory_order_release);
         e.at.store(t.at.time_since_epoch().count(), std::memory_order_relaxed);
         e.what.store(static_cast<std::uint32_t>(t.from) << 16 | static_cast<std::uint32_t>(t.to) << 8 |
@@ -112,8 +120,10 @@ class transition_log {
     }
 
   private:
+    static constexpr std::uint64_t being_written = ~std::uint64_t{0};
+
     struct entry {
-        typename Atomics::template atomic<std::uint64_t> number{0}; // turn + 1; 0 while it is being written
+        typename Atomics::template atomic<std::uint64_t> number{0}; // turn + 1
         typename Atomics::template atomic<std::int64_t> at{0};
         typename Atomics::template atomic<std::uint32_t> what{0};
     };

@@ -29,8 +29,8 @@ class context {
     explicit context(time_point deadline) noexcept
       : context(clock_ref(default_clock), deadline, 1, nullptr) {}
 
-    /// No attempt begins and no wait is taken up once `stop` is requested: a `std::stop_token`, or anything that says
-    /// `stop_requested()`. Refers to `stop`, which must outlive it.
+    /// No further attempt begins and no wait is taken up once `stop` is requested: a `std::stop_token`, or anything
+    /// that says `stop_requested()`. Refers to `stop`, which must outlive it.
     template <stoppable Token>
         requires(!std::same_as<Token, context>)
     explicit context(const Token& stop, time_point deadline = no_deadline) noexcept
@@ -50,8 +50,8 @@ class context {
     /// without a deadline.
     std::chrono::nanoseconds remaining() const noexcept {
         if (deadline_ == no_deadline) return std::chrono::nanoseconds::max();
-        const std::chrono::nanoseconds left = deadline_ - clock_.now();
-        return left.count() > 0 ? left : std::chrono::nanoseconds(0);
+        const time_point now = clock_.now();
+        return deadline_ > now ? deadline_ - now : std::chrono::nanoseconds(0);
     }
 
     /// How many times this call has invoked the function, this time included: 1, 2, 3 ...

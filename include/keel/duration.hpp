@@ -22,8 +22,8 @@ struct nanos {
       : count(n) {}
 
     template <class Rep, class Period>
-    constexpr nanos(std::chrono::duration<Rep, Period> d) noexcept
-      : count(saturated(d)) {}
+    constexpr nanos(std::chrono::duration<Rep, Period> duration) noexcept
+      : count(saturated(duration)) {}
 
     constexpr operator std::chrono::nanoseconds() const noexcept { return std::chrono::nanoseconds(count); }
 

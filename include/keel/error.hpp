@@ -185,7 +185,8 @@ template <class X>
 class basic_failure : public basic_failure<void> {
   public:
     using basic_failure<void>::basic_failure;
-    explicit basic_failure(X error) noexcept(std::is_nothrow_move_constructible_v<X>)
+    /// The function's error: with a tag, for it may be of any type, those of the other constructors too.
+    basic_failure(std::in_place_t, X error) noexcept(std::is_nothrow_move_constructible_v<X>)
       : error_(std::in_place_index<1>, std::move(error)) {}
 
     /// The error that the function returned, or null.

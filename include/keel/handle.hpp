@@ -8,7 +8,9 @@
 #include <boost/hana/tuple.hpp>
 #include <concepts>
 #include <exception>
+#include <system_error>
 #include <type_traits>
+#include <utility>
 
 namespace keel {
 namespace detail {
@@ -168,12 +170,16 @@ struct handle {
   private:
     template <class R>
     static constexpr decltype(auto) value_in(const R& r) {
-        if constexpr (std::is_pointer_v<R>)
-            return *r;
+        if constexpr (detail::is_ref_to<R>)
+            return std::as_const(*r.target);
+        else if constexpr (std::same_as<R, std::error_code>)
+            return detail::unit{};
         else if constexpr (!expected_like<R>)
             return r;
         else if constexpr (std::is_void_v<typename R::value_type>)
             return detail::unit{};
+        else if constexpr (detail::is_ref_to<typename R::value_type>)
+            return std::as_const(*r->target);
         else
             return *r;
     }

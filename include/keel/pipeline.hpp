@@ -6,6 +6,7 @@
 #include "drive/channel.hpp"
 #include "drive/express_lane.hpp"
 
+#include <concepts>
 #include <cstddef>
 #include <type_traits>
 #include <utility>
@@ -22,13 +23,14 @@ namespace keel {
 template <class Chain, monotonic_clock Clock = steady_clock>
 class pipeline : public detail::callable_pipeline<detail::stored_chain<Chain>, Clock> {
   public:
-    explicit pipeline(const Chain& c, Clock clock = {})
-      : detail::callable_pipeline<detail::stored_chain<Chain>, Clock>(detail::stored_chain<Chain>(detail::validated(c)),
-                                                                      std::move(clock)) {}
-    template <policy P>
-        requires std::same_as<Chain, chain<P>>
-    explicit pipeline(const P& p, Clock clock = {})
-      : pipeline(detail::as_chain(p), std::move(clock)) {}
+    explicit pipeline(const Chain& policies, Clock clock = {})
+      : detail::callable_pipeline<detail::stored_chain<Chain>, Clock>(
+            detail::stored_chain<Chain>{detail::validated(policies)}, std::move(clock)) {}
+    // Asks first whether it would be a copy: whether a pipeline is a policy depends on this very constructor.
+    template <class P>
+        requires(!std::derived_from<P, pipeline> && policy<P> && std::same_as<Chain, chain<P>>)
+    explicit pipeline(const P& only, Clock clock = {})
+      : pipeline(detail::as_chain(only), std::move(clock)) {}
 };
 
 template <class C>

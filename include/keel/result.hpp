@@ -48,8 +48,18 @@ constexpr E from_error(X&& x) {
 template <class E, class X>
 concept can_hold_error = takes_unexpect<E, X> || takes_unexpected<E, X> || std::constructible_from<E, X>;
 
-/// Says of a returned object what it is; `unit` stands for void.
+/// Stands for void.
 struct unit {};
+
+/// Stands for a reference: what a pointer would be, were pointers not results of their own.
+template <class T>
+struct ref_to {
+    T* target;
+};
+template <class R>
+inline constexpr bool is_ref_to = false;
+template <class T>
+inline constexpr bool is_ref_to<ref_to<T>> = true;
 
 template <class R>
 KEEL_ALWAYS_INLINE constexpr bool is_ok(const R& r) noexcept {

@@ -84,9 +84,9 @@ struct retry_policy : detail::classifying<retry_policy<Backoff, Results>> {
     static constexpr std::array<errc, 0> rejections{};
 
     constexpr retry_policy() = default;
-    constexpr retry_policy(const retry_config<Backoff>& c, const Results& r)
-      : config(c)
-      , results(r) {}
+    constexpr retry_policy(const retry_config<Backoff>& configured, const Results& handled)
+      : config(configured)
+      , results(handled) {}
 
     constexpr retry_policy operator()(const retry_config<Backoff>& c) const {
         return detail::validated(retry_policy{c, results});
@@ -132,7 +132,7 @@ struct retry_policy : detail::classifying<retry_policy<Backoff, Results>> {
     }
 
     static bool fits(call& c, nanos delay) noexcept {
-        return c.deadline == no_deadline || delay < nanos(c.deadline - c.now());
+        return c.deadline == no_deadline || (c.deadline > c.now() && delay < nanos(c.deadline - c.now()));
     }
 };
 
@@ -141,7 +141,7 @@ template <class Backoff = exp_jitter>
     requires backoff<Backoff>
 inline constexpr retry_policy<Backoff> retry{};
 
-/// A retry after the delays of a range: `retry_after(schedule{10ms, 50ms})`, or of anything that is a range of
+/// A retry after the delays of a range: `retry_on(schedule{10ms, 50ms})`, or of anything that is a range of
 /// durations, such as a range-v3 view. It ends with the range; `attempts` may end it sooner.
 template <class Range>
 constexpr auto retry_on(const schedule<Range>& delays, int attempts = std::numeric_limits<int>::max()) {

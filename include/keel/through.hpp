@@ -21,13 +21,13 @@ struct through_policy : detail::classifying<through_policy<Circuit, Results>>,
     template <class>
     struct state {
         Circuit& circuit;
-        explicit state(const through_policy& p)
-          : circuit(*p.shared) {}
+        explicit state(const through_policy& owner)
+          : circuit(*owner.shared) {}
     };
 
-    constexpr explicit through_policy(Circuit& c, const Results& r = {}) noexcept
-      : shared(&c)
-      , results(r) {}
+    constexpr explicit through_policy(Circuit& joined, const Results& handled = {}) noexcept
+      : shared(&joined)
+      , results(handled) {}
 
     template <class Handle>
     constexpr auto handling(const Handle& h) const {

@@ -1,18 +1,107 @@
 // SPDX-License-Identifier: BSL-1.0
+// The healthy paths and the refused one, as a user's code would have them: pipelines of static storage, and one that is
+// handed over.
+
 #include "hot.hpp"
 
+#include <baselines.hpp>
+#include <keel/keel.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <cstring>
+#include <expected>
+#include <new>
+#include <system_error>
+
 using namespace std::chrono_literals;
+
+// What the control touches: reached through a call in a shared library, as any thread-local object of its own is.
+thread_local int ordinary = 0;
 
 namespace {
 constexpr auto chain = keel::timeout(50ms) | keel::retry<keel::exp_jitter> | keel::breaker<keel::sliding_window>;
 keel::static_pipeline<chain, keel::cached_clock> fixed;
+keel::static_pipeline<keel::timeout(50ms) | keel::breaker<keel::sliding_window>, keel::cached_clock> fixed_once;
 keel::pipeline stored{chain, keel::cached_clock{}};
+keel::static_pipeline<keel::timeout(50ms) | keel::retry<keel::exp_jitter>({.attempts = 1}) |
+                          keel::breaker<keel::sliding_window>({.minimum_calls = 1, .open_for = 24h}),
+                      keel::cached_clock>
+    opened;
+[[maybe_unused]] const auto first_failure =
+    opened([]() -> std::expected<int, std::error_code> { return std::unexpected(std::error_code()); });
+bench::by_hand<keel::cached_clock> by_hand;
+std::atomic<int> shared_count{0};
+
+template <class Guard>
+int call_through(void* guard, int key) {
+    return (*static_cast<Guard*>(guard))([&] { return fetch(key); });
+}
 } // namespace
 
-int hot_raw(int key) { return fetch(key); }
-int hot_static(int key) {
+extern "C" {
+int hot_raw(int key, void*) { return fetch(key); }
+int hot_by_hand(int key, void*) {
+    return by_hand([&] { return fetch(key); });
+}
+int hot_flat(int key, void*) {
+    return by_hand.flat([&] { return fetch(key); });
+}
+int hot_flat_value(int key, void*) {
+    return by_hand.flat([key] { return fetch(key); });
+}
+int hot_static(int key, void*) {
     return fixed([&] { return fetch(key); });
 }
-int hot_stored(int key) {
+int hot_static_once(int key, void*) {
+    return fixed_once([&] { return fetch(key); });
+}
+int hot_static_value(int key, void*) {
+    return fixed([key] { return fetch(key); });
+}
+int hot_stored(int key, void*) {
     return stored([&] { return fetch(key); });
+}
+int hot_flat_passed(int key, void* guard) {
+    return static_cast<decltype(by_hand)*>(guard)->flat([&] { return fetch(key); });
+}
+int hot_static_passed(int key, void* guard) { return call_through<decltype(fixed)>(guard, key); }
+int hot_stored_passed(int key, void* guard) { return call_through<decltype(stored)>(guard, key); }
+int refused(int key, void*) {
+    return opened([key]() -> std::expected<int, std::error_code> { return fetch(key); }).has_value();
+}
+int refused_attempt(int key, void*) {
+    return opened.attempt([key] { return fetch(key); }).has_value();
+}
+
+// All that must not be on the others: an allocation, an atomic read-modify-write, a second line that is written.
+int control(int key, void*) {
+    ::operator delete(::operator new(sizeof(int)));
+    shared_count.fetch_add(1, std::memory_order_relaxed);
+    ++ordinary;
+    return fetch(key);
+}
+}
+
+const path* find_path(const char* name) {
+    static constexpr path paths[] = {
+        {"hot_raw", hot_raw, nullptr},
+        {"hot_by_hand", hot_by_hand, nullptr},
+        {"hot_flat", hot_flat, nullptr},
+        {"hot_flat_value", hot_flat_value, nullptr},
+        {"hot_static", hot_static, nullptr},
+        {"hot_static_once", hot_static_once, nullptr},
+        {"hot_static_value", hot_static_value, nullptr},
+        {"hot_stored", hot_stored, nullptr},
+        {"hot_flat_passed", hot_flat_passed, &by_hand},
+        {"hot_static_passed", hot_static_passed, &fixed},
+        {"hot_stored_passed", hot_stored_passed, &stored},
+        {"refused", refused, nullptr},
+        {"refused_attempt", refused_attempt, nullptr},
+        {"control", control, nullptr},
+    };
+    for (const path& p : paths) {
+        if (std::strcmp(p.name, name) == 0) return &p;
+    }
+    return nullptr;
 }

@@ -4,6 +4,7 @@ check.py COMPILER SOURCE_DIR
 """
 import os
 import pathlib
+import re
 import shlex
 import shutil
 import subprocess
@@ -12,7 +13,7 @@ import tempfile
 
 cmake_project = """cmake_minimum_required(VERSION 3.20)
 project(app CXX)
-find_package(keel REQUIRED)
+find_package(keel @version@ REQUIRED)
 add_executable(app app.cpp)
 target_link_libraries(app PRIVATE keel::keel)
 """
@@ -69,7 +70,8 @@ class consumer:
     def installed_files(self):
         include = self.source / "include"
         wanted = {"include" / path.relative_to(include) for path in include.rglob("*.hpp")}
-        wanted |= {pathlib.Path("share/pkgconfig/keel.pc"), pathlib.Path("share/cmake/keel/keel-config.cmake")}
+        wanted |= {pathlib.Path("share", *path) for path in (("pkgconfig", "keel.pc"), ("cmake", "keel", "keel-config.cmake"),
+                                                             ("cmake", "keel", "keel-config-version.cmake"))}
         found = {path.relative_to(self.prefix) for path in self.prefix.rglob("*") if not path.is_dir()}
         if found != wanted:
             raise wrong(f"too many: {sorted(map(str, found - wanted))}; too few: {sorted(map(str, wanted - found))}")
@@ -81,8 +83,35 @@ class consumer:
         run(*self.compiler, "-std=c++23", self.app, *flags, "-o", app)
         expect_42(app)
 
+    def version(self):
+        where = {"PKG_CONFIG_PATH": str(self.prefix / "share" / "pkgconfig")}
+        return run("pkg-config", "--modversion", "keel", **where).strip()
+
+    def cmake_versions(self):
+        """Which versions CMake finds: this one, and what it is compatible with."""
+        version = self.version()
+        major, minor, patch = map(int, version.split("."))
+        series = f"0.{minor}" if major == 0 else f"{major}"
+        found = {"": True, version: True, f"{version} EXACT": True, series: True, f"0.0.1...{version}": True,
+                 "999": False, f"{major + 1}": False, f"{major}.{minor + 1}": False, f"{major}.{minor}.{patch + 1}": False,
+                 f"{major}.{minor}.{patch + 1} EXACT": False, f"{major}.{minor}.{patch + 1}...999": False,
+                 f"0.0.1...<{version}": False}
+        if major == 0 and minor > 0:
+            found[f"0.{minor - 1}"] = False
+        text = "cmake_minimum_required(VERSION 3.20)\nproject(versions CXX)\n" + "".join(
+            f'find_package(keel {wanted} QUIET CONFIG)\nmessage("{wanted}: ${{keel_FOUND}}")\nunset(keel_DIR CACHE)\n'
+            for wanted in found)
+        folder = self.project("cmake-versions", "CMakeLists.txt", text)
+        done = subprocess.run(["cmake", "-S", folder, "-B", folder / "build", f"-DCMAKE_PREFIX_PATH={self.prefix}",
+                               "-DCMAKE_CXX_COMPILER=" + ";".join(self.compiler)], capture_output=True, text=True)
+        said = dict(line.split(": ") for line in done.stderr.splitlines() if re.match(r"[^:]*: (0|1|TRUE|FALSE)$", line))
+        wrong_ones = [f"find_package(keel {wanted}): {said.get(wanted)}" for wanted, is_found in found.items()
+                      if (said.get(wanted) in ("1", "TRUE")) != is_found or wanted not in said]
+        if wrong_ones:
+            raise wrong("\n".join([*wrong_ones, done.stdout, done.stderr]))
+
     def cmake(self):
-        folder = self.project("cmake", "CMakeLists.txt", cmake_project)
+        folder = self.project("cmake", "CMakeLists.txt", cmake_project.replace("@version@", self.version()))
         build = folder / "build"
         run("cmake", "-S", folder, "-B", build, f"-DCMAKE_PREFIX_PATH={self.prefix}",
             "-DCMAKE_CXX_COMPILER=" + ";".join(self.compiler))
@@ -103,7 +132,7 @@ def main(command, source):
     passed = failed = 0
     with tempfile.TemporaryDirectory() as folder:
         c = consumer(command, pathlib.Path(source).resolve(), pathlib.Path(folder).resolve())
-        for step in (c.install, c.installed_files, c.pkg_config, c.cmake, c.meson_subproject):
+        for step in (c.install, c.installed_files, c.pkg_config, c.cmake, c.cmake_versions, c.meson_subproject):
             try:
                 step()
                 passed += 1

@@ -4,7 +4,7 @@
 #include <keel/keel.hpp>
 
 #if defined(MISTAKE)
-constexpr auto c = keel::breaker<keel::sliding_window>({.half_open_calls = 128});
+constexpr auto c = keel::breaker<keel::sliding_window>({.half_open_calls = 64});
 #else
-constexpr auto c = keel::breaker<keel::sliding_window>({.half_open_calls = 127});
+constexpr auto c = keel::breaker<keel::sliding_window>({.half_open_calls = 63});
 #endif

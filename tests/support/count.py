@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSL-1.0
 """Sums up what a run of meson test has executed: `PASSED FAILED`.
 
-A test that prints a count of its own (doctest's summary, or `N passed, N failed`) adds that; any other adds one.
+A test that prints a count of its own (doctest's summary, or `N passed, N failed`) adds that; any other adds one. A
+test that was skipped adds nothing.
 """
 import json
 import re
@@ -15,6 +16,8 @@ passed = failed = 0
 with open(sys.argv[1], encoding="utf-8") as log:
     for line in log:
         test = json.loads(line)
+        if test["result"] == "SKIP":
+            continue
         output = re.sub(r"\x1b\[[0-9;]*m", "", test.get("stdout", ""))
         ok = test["result"] in ("OK", "EXPECTEDFAIL")
         if counted := doctest.search(output):

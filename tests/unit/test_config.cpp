@@ -1,73 +1,80 @@
 // SPDX-License-Identifier: BSL-1.0
-#include <keel/keel.hpp>
+#include <keel/config.hpp>
 
 #include <doctest/doctest.h>
 
+#include <chrono>
+#include <limits>
 #include <string>
+#include <string_view>
 
 using namespace std::chrono_literals;
+using keel::detail::checker;
 
 namespace {
-template <class Make>
-std::string message(Make make) {
-    try {
-        make();
-    } catch (const keel::invalid_config& e) {
-        return e.what();
+struct knob {
+    int turns = 1;
+    keel::config_error validate() const {
+        return checker("knob").require(turns >= 1, "turns", turns, "must be at least 1").error;
     }
-    return "accepted";
-}
+};
 } // namespace
 
-TEST_CASE("a value out of range is refused by policy, field, value and range") {
-    using namespace keel;
-    CHECK(message([] { breaker<sliding_window>({.failure_rate = 1.5}); }) ==
-          "keel: breaker.failure_rate = 1.5: must be above 0 and at most 1");
-    CHECK(message([] { breaker<sliding_window>({.failure_rate = 0}); }).starts_with("keel: breaker.failure_rate = 0"));
-    CHECK(
-        message([] { breaker<sliding_window>({.minimum_calls = 0}); }).starts_with("keel: breaker.minimum_calls = 0"));
-    CHECK(message([] {
-              breaker<sliding_window>({.window = {.calls = 0}});
-          }).starts_with("keel: breaker.window.calls = 0"));
-    CHECK(message([] {
-              breaker<sliding_window>({.window = {.calls = 1000}});
-          }).find("sliding_window_options::failures") != std::string::npos);
-    CHECK(message([] { breaker<sliding_window>({.open_for = 0s}); }).starts_with("keel: breaker.open_for = 0"));
-    CHECK(message([] {
-              breaker<sliding_window>({.half_open_calls = 128});
-          }).starts_with("keel: breaker.half_open_calls = 128"));
-    CHECK(message([] {
-              breaker<sliding_window>({.half_open_max_wait = -1s});
-          }).starts_with("keel: breaker.half_open_max_wait"));
-    CHECK(message([] {
-              breaker<sliding_window>({.growth = {.factor = 0.5}});
-          }).starts_with("keel: breaker.growth.factor = 0.5"));
-    CHECK(message([] { breaker<sliding_time_window>({.window = {.span = 10s, .buckets = 17}}); }).find("buckets (16") !=
-          std::string::npos);
-    CHECK(message([] {
-              breaker<sliding_time_window>({.window = {.span = 10s, .buckets = 3}});
-          }).find("whole multiple") != std::string::npos);
-    CHECK(message([] {
-              breaker<consecutive_failures>({.window = {.failures = 0}});
-          }).starts_with("keel: breaker.window.failures = 0"));
-    CHECK(message([] { retry<exp_jitter>({.backoff = {.base = 2s}}); }).starts_with("keel: retry.backoff.cap"));
-    CHECK(message([] {
-              retry<exp_jitter>({.backoff = {.factor = 0.9}});
-          }).starts_with("keel: retry.backoff.factor = 0.9"));
-    CHECK(message([] { ticker{0s}; }).starts_with("keel: ticker.period = 0"));
-    CHECK(message([] { breaker<sliding_window>({.window = {.calls = 512}}); }) == "accepted");
+TEST_CASE("a configuration error is nothing until a value is out of range") {
+    CHECK(!keel::config_error{});
+    CHECK(!checker("any").error);
+    CHECK(keel::config_error{.policy = "retry"});
 }
 
-TEST_CASE("durations beyond what fits are refused and not wrapped") {
-    CHECK(keel::nanos(std::chrono::hours::max()) == keel::nanos::max());
-    CHECK(keel::nanos(std::chrono::hours::min()) == keel::nanos::min());
-    CHECK(keel::nanos(std::chrono::duration<double>(0.0 / 0.0)) == keel::nanos::min());
-    CHECK(keel::nanos(std::chrono::duration<double>(1.5)) == keel::nanos(1500ms));
-    CHECK(message([] { keel::timeout(std::chrono::duration<double>(1e300)); }).starts_with("keel: timeout.after"));
+TEST_CASE("a checker keeps the first thing that is wrong") {
+    const auto e =
+        checker("x").require(true, "a", 1, "r").require(false, "b", 2, "s").require(false, "c", 3, "t").error;
+    CHECK(e.policy == std::string_view("x"));
+    CHECK(e.field == std::string_view("b"));
+    CHECK(e.value == 2);
+    CHECK(e.range == std::string_view("s"));
 }
 
-TEST_CASE("the first thing wrong with a chain is found from the outside in") {
-    auto broken = keel::timeout;
-    broken.config.after = keel::nanos(-1);
-    CHECK(message([&] { keel::pipeline p{broken | keel::retry<>}; }).starts_with("keel: timeout.after = -1"));
+TEST_CASE("durations are above zero, or at least zero, and at most a century") {
+    const auto over = keel::nanos(keel::longest.count + 1);
+    for (const auto d : {keel::nanos(1), keel::nanos(1s), keel::longest}) {
+        CHECK(!checker("x").positive("d", d).error);
+        CHECK(!checker("x").not_negative("d", d).error);
+    }
+    for (const auto d : {keel::nanos(-1), keel::nanos::min(), over, keel::nanos::max()}) {
+        CHECK(checker("x").positive("d", d).error);
+        CHECK(checker("x").not_negative("d", d).error);
+    }
+    CHECK(checker("x").positive("d", 0s).error);
+    CHECK(!checker("x").not_negative("d", 0s).error);
+}
+
+TEST_CASE("a share is above zero and at most one, and is a number") {
+    for (const double s : {1e-300, 0.5, 1.0})
+        CHECK(!checker("x").share("s", s).error);
+    for (const double s : {0.0, -0.1, 1.0000001, std::numeric_limits<double>::quiet_NaN()})
+        CHECK(checker("x").share("s", s).error);
+}
+
+TEST_CASE("what is wrong is thrown with policy, field, value and range") {
+    const knob good, broken{.turns = 0};
+    CHECK(&keel::detail::validated(good) == &good);
+    try {
+        static_cast<void>(keel::detail::validated(broken));
+        FAIL("must throw");
+    } catch (const keel::invalid_config& e) {
+        CHECK(e.policy() == std::string_view("knob"));
+        CHECK(e.field() == std::string_view("turns"));
+        CHECK(e.value() == 0);
+        CHECK(e.range() == std::string_view("must be at least 1"));
+        CHECK(e.what() == std::string("keel: knob.turns = 0: must be at least 1"));
+    }
+}
+
+TEST_CASE("a value is printed so that it can be told from its neighbours") {
+    const auto text = [](double v) { return std::string(keel::invalid_config({"p", "f", v, "r"}).what()); };
+    CHECK(text(1.5) == "keel: p.f = 1.5: r");
+    CHECK(text(-1) == "keel: p.f = -1: r");
+    CHECK(text(9'223'372'036'854'775'807.0) == "keel: p.f = 9.2233720368547758e+18: r");
+    CHECK(text(std::numeric_limits<double>::quiet_NaN()).find("nan") != std::string::npos);
 }

@@ -1,9 +1,17 @@
 // SPDX-License-Identifier: BSL-1.0
-#include <keel/keel.hpp>
+#include "support/results.hpp"
+
+#include <keel/backoff/constant.hpp>
+#include <keel/clock/manual_clock.hpp>
+#include <keel/pipeline.hpp>
+#include <keel/retry.hpp>
+#include <keel/timeout.hpp>
 
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <stdexcept>
+#include <vector>
 
 using namespace std::chrono_literals;
 
@@ -29,6 +37,20 @@ TEST_CASE("timeout turns a value that comes after the deadline into timed_out, a
     CHECK(late.error() == keel::errc::timed_out);
 }
 
+TEST_CASE("a value that comes at the deadline is in time off the healthy path too, and one later is not") {
+    keel::manual_clock clock;
+    keel::pipeline p{keel::timeout(50ms) | keel::retry<keel::constant>({.backoff = {.every = 10ms}}), clock};
+    const auto second_after = [&](keel::nanos d) {
+        return [&clock, d, n = 0]() mutable {
+            if (++n == 1) throw 1;
+            clock.advance(d);
+            return n;
+        };
+    };
+    CHECK(p.attempt(second_after(40ms)) == 2);
+    CHECK(p.attempt(second_after(40ms + 1ns)).error() == keel::errc::timed_out);
+}
+
 TEST_CASE("timeout keeps a late value if told to, and then reads the clock once") {
     keel::manual_clock clock;
     keel::pipeline p{keel::timeout({.after = 50ms, .late_success = keel::late_success::keep}), clock};
@@ -46,15 +68,6 @@ TEST_CASE("timeout leaves a late failure what it was") {
                     std::logic_error);
 }
 
-TEST_CASE("the nearer of nested timeouts wins, in either order") {
-    keel::manual_clock clock;
-    keel::pipeline near_inside{keel::timeout(50ms) | keel::timeout(20ms), clock};
-    keel::pipeline near_outside{keel::timeout(20ms) | keel::timeout(50ms), clock};
-    const auto seen = [](const keel::context& c) { return c.remaining(); };
-    CHECK(near_inside(seen) == 20ms);
-    CHECK(near_outside(seen) == 20ms);
-}
-
 TEST_CASE("a deadline is handed on to another pipeline by its context") {
     keel::manual_clock clock;
     keel::pipeline outer{keel::timeout(20ms), clock};
@@ -64,24 +77,64 @@ TEST_CASE("a deadline is handed on to another pipeline by its context") {
     CHECK(left == 20ms);
 }
 
-TEST_CASE("timeout left of retry bounds all attempts, right of it each one") {
+TEST_CASE("a nearer deadline of the caller counts as the timeout's own") {
     keel::manual_clock clock;
-    const auto retry = keel::retry<keel::constant>({.attempts = 3, .backoff = {.every = 10ms}});
-    int calls = 0;
-    const auto slow = [&] {
-        ++calls;
-        clock.advance(60ms);
-        return 1;
-    };
+    keel::pipeline p{keel::timeout(1h), clock};
+    const keel::context outer(keel::time_point(20ms));
+    CHECK(p.attempt(outer, [&] { return clock.advance(20ms), 1; }).value() == 1);
+    CHECK(p.attempt(outer, [&] { return clock.advance(1ns), 1; }).error() == keel::errc::timed_out);
+}
 
-    keel::pipeline each{retry | keel::timeout(50ms), clock};
-    CHECK(each.attempt(slow).error() == keel::errc::timed_out);
-    CHECK(calls == 3);
+TEST_CASE("a timeout gives each attempt inside a retry its whole time") {
+    keel::manual_clock clock;
+    keel::pipeline p{keel::timeout(1s) | keel::retry<keel::constant>({.attempts = 3, .backoff = {.every = 10ms}}) |
+                         keel::timeout(50ms),
+                     clock};
+    std::vector<std::chrono::nanoseconds> left, until;
+    CHECK_THROWS_AS(p([&](const keel::context& c) -> int {
+                        left.push_back(c.remaining());
+                        until.push_back(c.deadline().time_since_epoch());
+                        clock.advance(30ms);
+                        throw 1;
+                    }),
+                    int);
+    CHECK(left == std::vector<std::chrono::nanoseconds>{50ms, 50ms, 50ms});
+    CHECK(until == std::vector<std::chrono::nanoseconds>{50ms, 90ms, 130ms});
+}
 
-    calls = 0;
-    keel::pipeline together{keel::timeout(50ms) | retry, clock};
-    CHECK(together.attempt(slow).error() == keel::errc::timed_out);
-    CHECK(calls == 1);
+TEST_CASE("a late value that is kept is kept off the healthy path too") {
+    keel::manual_clock clock;
+    const auto keeping = keel::timeout({.after = 50ms, .late_success = keel::late_success::keep});
+    keel::pipeline p{keel::timeout(1h) | keel::retry<keel::constant> | keeping, clock};
+    int n = 0;
+    CHECK(p([&] {
+              clock.advance(60ms);
+              return ++n == 1 ? throw 1 : n;
+          }) == 2);
+    CHECK(p([&] { return clock.advance(60ms), 9; }) == 9);
+}
+
+TEST_CASE("what is late is late by whichever of nested timeouts fails it") {
+    keel::manual_clock clock;
+    const auto keeping = keel::timeout({.after = 50ms, .late_success = keel::late_success::keep});
+    keel::pipeline outer_keeps{keeping | keel::timeout(20ms), clock}, inner_keeps{keel::timeout(20ms) | keeping, clock};
+    const auto late = [&] { return clock.advance(30ms), 1; };
+    CHECK(outer_keeps.attempt(late).error() == keel::errc::timed_out);
+    CHECK(inner_keeps.attempt(late).error() == keel::errc::timed_out);
+}
+
+TEST_CASE("a late error code or error stays what it is, and a late void call has timed out") {
+    keel::manual_clock clock;
+    keel::pipeline p{keel::timeout(1s), clock};
+    CHECK(p([&] {
+              clock.advance(2s);
+              return std::make_error_code(std::errc::io_error);
+          }) == std::errc::io_error);
+    CHECK(p([&]() -> support::result {
+              clock.advance(2s);
+              return support::bad();
+          }).error() == std::errc::io_error);
+    CHECK_THROWS_AS(p([&] { clock.advance(2s); }), keel::rejected);
 }
 
 TEST_CASE("timeout refuses durations out of range") {

@@ -76,8 +76,8 @@ class delay_iterator {
     using iterator_concept = std::input_iterator_tag;
 
     delay_iterator() = default;
-    explicit delay_iterator(const Backoff& b) noexcept
-      : backoff_(b) {
+    explicit delay_iterator(const Backoff& of) noexcept
+      : backoff_(of) {
         ++*this;
     }
 

@@ -34,7 +34,7 @@ struct cached_clock {
     }
 
   private:
-    alignas(cache_line) static inline constinit std::atomic<std::int64_t> cached_{0};
+    KEEL_PROCESS_WIDE alignas(cache_line) static inline constinit std::atomic<std::int64_t> cached_{0};
 };
 
 } // namespace keel

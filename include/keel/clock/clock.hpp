@@ -21,8 +21,8 @@ class clock_ref {
     /// Refers to no clock: may only be assigned to.
     constexpr clock_ref() = default;
     template <monotonic_clock C>
-    constexpr explicit clock_ref(const C& c) noexcept
-      : clock_(&c)
+    constexpr explicit clock_ref(const C& told_by) noexcept
+      : clock_(&told_by)
       , use_(&use_of<C>) {}
 
     time_point now() const noexcept { return use_->now(clock_); }
@@ -35,8 +35,8 @@ class clock_ref {
     };
     template <class C>
     static constexpr operations use_of{
-        [](const void* c) noexcept { return static_cast<const C*>(c)->now(); },
-        [](const void* c, time_point t) { static_cast<const C*>(c)->sleep_until(t); },
+        [](const void* clock) noexcept { return static_cast<const C*>(clock)->now(); },
+        [](const void* clock, time_point until) { static_cast<const C*>(clock)->sleep_until(until); },
     };
 
     const void* clock_ = nullptr;

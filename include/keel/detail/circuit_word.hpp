@@ -36,11 +36,12 @@ namespace detail {
 /// All of a circuit's state in 64 bits. The layout depends on the state:
 ///
 ///     closed       0 | 000 (steady) or 001 (warming up)                                          | ... | generation:20
-///     half-open    0 | 010 | re-trips:5 lease:4 slow failed:6 slow:6 failed:6 recorded:6 granted:6 | generation
-///     by hand      0 | 011 (forced open), 100 (disabled), 101 (metrics only)                     | ... | generation
-///     open         1 | re-trips:5 | time of the first probe:58
+///     half-open    0 | 010 | returned:1 re-trips:5 lease:4 slow failed:6 slow:6 failed:6 recorded:6 granted:6 |
+///     generation by hand      0 | 011 (forced open), 100 (disabled), 101 (metrics only)                     | ... |
+///     generation open         1 | re-trips:5 | time of the first probe:58
 ///
-/// The time is exact to the nanosecond and compared by its distance from now, so it is right for 4.5 years either way.
+/// The time is exact to the nanosecond and compared by its distance from now, modulo 9.1 years; a distance above the
+/// longest open period means that the clock has leapt past it.
 /// An open circuit has no generation: nothing is granted in it. `GenerationBits` is smaller in tests only.
 template <unsigned GenerationBits = 20>
 struct basic_circuit_word {
@@ -96,10 +97,10 @@ struct basic_circuit_word {
         const unsigned kept = retrips < most_retrips ? retrips : most_retrips;
         return {one << 63 | std::uint64_t{kept} << 58 | (ticks(until) & time_mask)};
     }
-    /// How long an open circuit still refuses: 0 or less once it is over.
-    constexpr nanos until_probe(time_point now) const noexcept {
-        // Shifted up and back as signed: the distance, of which 58 bits are known.
-        return nanos(static_cast<std::int64_t>((bits - ticks(now)) << 6) >> 6);
+    /// How long an open circuit still refuses; 0 once its period, which lasts `longest` at most, has passed.
+    constexpr nanos until_probe(time_point now, nanos longest) const noexcept {
+        const std::uint64_t left = (bits - ticks(now)) & time_mask;
+        return nanos(left > static_cast<std::uint64_t>(longest.count) ? 0 : static_cast<std::int64_t>(left));
     }
 
     static constexpr basic_circuit_word half_open(std::uint64_t generation, unsigned retrips) noexcept {
@@ -108,6 +109,7 @@ struct basic_circuit_word {
     constexpr unsigned retrips() const noexcept {
         return static_cast<unsigned>(bits >> (is_open() ? 58 : retrips_at)) & 31;
     }
+    constexpr unsigned lease() const noexcept { return static_cast<unsigned>(bits >> lease_at) & 15; }
     constexpr int granted() const noexcept { return field(granted_at); }
     constexpr int recorded() const noexcept { return field(recorded_at); }
     constexpr int failed() const noexcept { return field(failed_at); }
@@ -115,7 +117,11 @@ struct basic_circuit_word {
     constexpr int slow_failed() const noexcept { return field(slow_failed_at); }
 
     constexpr basic_circuit_word with_grant() const noexcept { return {bits + (one << granted_at)}; }
-    constexpr basic_circuit_word without_grant() const noexcept { return {bits - (one << granted_at)}; }
+    /// The bit makes a word that lost a permit and granted it anew differ from what it was: whoever read that the
+    /// lease of the first one is over does not take over the second. Twice both, while that thread sleeps, goes unseen.
+    constexpr basic_circuit_word without_grant() const noexcept {
+        return {(bits - (one << granted_at)) ^ (one << returned_at)};
+    }
     constexpr basic_circuit_word with_result(bool failure, bool too_slow) const noexcept {
         return {bits + (one << recorded_at) + (failure ? one << failed_at : 0) + (too_slow ? one << slow_at : 0) +
                 (failure && too_slow ? one << slow_failed_at : 0)};
@@ -134,7 +140,7 @@ struct basic_circuit_word {
     static constexpr std::uint64_t warming_code = 1, half_open_code = 2, forced_open_code = 3, disabled_code = 4,
                                    metrics_only_code = 5;
     static constexpr unsigned granted_at = 20, recorded_at = 26, failed_at = 32, slow_at = 38, slow_failed_at = 44,
-                              lease_at = 50, retrips_at = 54;
+                              lease_at = 50, retrips_at = 54, returned_at = 59;
 
     static constexpr basic_circuit_word coded(std::uint64_t code, std::uint64_t generation) noexcept {
         return {code << 60 | (generation & generation_mask)};
@@ -146,6 +152,12 @@ struct basic_circuit_word {
 };
 
 using circuit_word = basic_circuit_word<>;
+
+/// Whether generation `a` was begun after `b`; they wrap.
+constexpr bool is_later_generation(std::uint64_t a, std::uint64_t b) noexcept {
+    const std::uint64_t ahead = (a - b) & circuit_word::generation_mask;
+    return ahead != 0 && ahead <= circuit_word::generation_mask / 2;
+}
 
 } // namespace detail
 } // namespace keel

@@ -29,7 +29,7 @@ struct guarding {
         return s.circuit.try_success(f, c, self().config_of(s));
     }
     template <class State>
-    admission fast_refuse(State& s, call& c) const noexcept {
+    KEEL_ALWAYS_INLINE admission fast_refuse(State& s, call& c) const noexcept {
         return s.circuit.try_refuse(c);
     }
 

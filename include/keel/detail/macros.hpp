@@ -15,9 +15,9 @@
 // An object in a shared library reaches thread-local data through a call of __tls_get_addr unless it names the
 // initial-exec model, which needs four bytes of glibc's static TLS reserve. An executable does better by itself.
 #if defined(__PIC__) && !defined(__PIE__)
-#define KEEL_THREAD_LOCAL [[gnu::tls_model("initial-exec")]] constinit inline thread_local
+#define KEEL_THREAD_LOCAL [[gnu::tls_model("initial-exec"), gnu::visibility("default")]] constinit inline thread_local
 #else
-#define KEEL_THREAD_LOCAL constinit inline thread_local
+#define KEEL_THREAD_LOCAL KEEL_PROCESS_WIDE constinit inline thread_local
 #endif
 
 // The core compiles with -fno-exceptions, where `try` and `catch` are errors.
@@ -32,6 +32,9 @@
 #define KEEL_CATCH_ALL else
 #define KEEL_RETHROW static_cast<void>(0)
 #endif
+
+// One for the whole process, even where two shared libraries are built with -fvisibility=hidden.
+#define KEEL_PROCESS_WIDE [[gnu::visibility("default")]]
 
 // As KEEL_ALWAYS_INLINE, in the place where a lambda takes it.
 #define KEEL_INLINE_LAMBDA __attribute__((always_inline))

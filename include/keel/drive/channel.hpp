@@ -19,9 +19,16 @@ namespace keel::detail {
 // how to call the function for one, and what to make of a rejection or an exception.
 
 template <class Raw>
-using carried =
-    std::conditional_t<std::is_void_v<Raw>, unit,
-                       std::conditional_t<std::is_reference_v<Raw>, std::add_pointer_t<Raw>, std::remove_cv_t<Raw>>>;
+using carried = std::conditional_t<
+    std::is_void_v<Raw>, unit,
+    std::conditional_t<std::is_reference_v<Raw>, ref_to<std::remove_reference_t<Raw>>, std::remove_cv_t<Raw>>>;
+
+/// What `f` returns, which is a reference.
+template <class F>
+KEEL_ALWAYS_INLINE auto referred(F& f) {
+    auto&& r = f();
+    return ref_to<std::remove_reference_t<decltype(r)>>{__builtin_addressof(r)};
+}
 
 /// Plain results: rejections and exceptions are thrown.
 template <class Raw>
@@ -33,7 +40,7 @@ struct throwing_channel {
         if constexpr (std::is_void_v<Raw>)
             return static_cast<void>(f()), unit{};
         else if constexpr (std::is_reference_v<Raw>)
-            return __builtin_addressof(static_cast<std::remove_reference_t<Raw>&>(f()));
+            return referred(f);
         else
             return f();
     }
@@ -86,7 +93,8 @@ struct widening_channel {
 
 template <class Raw>
 struct attempted {
-    using value = std::conditional_t<std::is_reference_v<Raw>, std::add_pointer_t<Raw>, std::remove_cv_t<Raw>>;
+    using value =
+        std::conditional_t<std::is_reference_v<Raw>, ref_to<std::remove_reference_t<Raw>>, std::remove_cv_t<Raw>>;
     using error = void;
 };
 template <expected_like Raw>
@@ -112,10 +120,10 @@ struct attempt_channel {
         if constexpr (reports_errors<Raw>) {
             Raw raw = f();
             if constexpr (std::same_as<Raw, std::error_code>) {
-                if (raw) return result(std::unexpect, raw);
+                if (raw) return result(std::unexpect, std::in_place, raw);
                 return result();
             } else {
-                if (!raw.has_value()) return result(std::unexpect, std::move(raw).error());
+                if (!raw.has_value()) return result(std::unexpect, std::in_place, std::move(raw).error());
                 if constexpr (std::is_void_v<value>)
                     return result();
                 else
@@ -124,7 +132,7 @@ struct attempt_channel {
         } else if constexpr (std::is_void_v<Raw>) {
             return f(), result();
         } else if constexpr (std::is_reference_v<Raw>) {
-            return result(__builtin_addressof(static_cast<std::remove_reference_t<Raw>&>(f())));
+            return result(std::in_place, referred(f));
         } else {
             return result(std::in_place, f());
         }
@@ -139,11 +147,11 @@ struct distinct {
     errc reasons[N + 1]{};
     std::size_t count = 0;
 
-    constexpr void add(errc e) noexcept {
+    constexpr void add(errc reason) noexcept {
         for (std::size_t i = 0; i < count; ++i) {
-            if (reasons[i] == e) return;
+            if (reasons[i] == reason) return;
         }
-        reasons[count++] = e;
+        reasons[count++] = reason;
     }
 };
 

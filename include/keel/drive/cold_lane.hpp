@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSL-1.0
 
 #include "../call.hpp"
+#include "../detail/lesser.hpp"
 #include "../detail/macros.hpp"
 #include "../outcome.hpp"
 #include "../policy.hpp"
@@ -40,23 +41,27 @@ class cold_lane {
   public:
     using result = typename Channel::result;
 
-    cold_lane(Pipeline& p, F& f, const typename Pipeline::stopped& stop, junction at) noexcept
-      : pipeline_(p)
-      , function_(f)
-      , call_(stop.call, at.knows_now(), at.invoked() ? 1 : 0, clock_ref(p.clock()))
-      , frames_(stop.frames)
-      , admitted_(at.admitted())
-      , settled_(at.settled())
-      , invoked_(at.invoked()) {}
+    cold_lane(Pipeline& pipeline, F& function, const typename Pipeline::stopped& left, junction where) noexcept
+      : pipeline_(pipeline)
+      , function_(function)
+      , call_(left.call, where.knows_now(), where.invoked() ? 1 : 0, clock_ref(pipeline.clock()))
+      , frames_(left.frames)
+      , admitted_(where.admitted())
+      , settled_(where.settled())
+      , invoked_(where.invoked()) {}
 
     /// The function has not run yet, or has thrown what is being handled now.
     result run() {
-        if (invoked_) outcome_.threw(std::current_exception());
+        if (invoked_) {
+            outcome_.threw(std::current_exception());
+            // What is unwinding is not an exception of C++, such as the end of the thread: it passes through.
+            foreign_ = !outcome_.exception();
+        }
         return go_on();
     }
     /// The function has returned `r`.
     result run_returned(result& r) {
-        outcome_.emplace([&]() -> result { return std::move(r); });
+        returned_ = &r;
         return go_on();
     }
 
@@ -73,6 +78,10 @@ class cold_lane {
     template <std::size_t I>
     void run_inside() {
         if constexpr (I == size) {
+            // Here and not before, so that what has been taken goes back if one of them throws.
+            if (foreign_) KEEL_RETHROW;
+            if (returned_ != nullptr) outcome_.emplace([&]() -> result { return std::move(*returned_); });
+            returned_ = nullptr;
             if (!invoked_) invoke();
             invoked_ = false;
         } else {
@@ -80,14 +89,14 @@ class cold_lane {
                 const admission a = hooks<I>().admit(call_, frame<I>());
                 if (!a.granted()) return outcome_.reject(a.reason, a.retry_after);
             }
-            dropped_on_unwinding<I> guard{*this};
+            dropped_on_unwinding<I> guard{*this, I < size - settled_};
             for (;;) {
                 run_inside<I + 1>();
                 if (I >= size - settled_) break; // it has settled on the express lane
                 settled_ = 0;
                 const verdict v = hooks<I>().settle(call_, frame<I>(), outcome_);
                 if (!v.again) break;
-                call_.wait_until(call_.now() + v.delay);
+                call_.wait_until(call_.now() + lesser(v.delay, longest));
                 admitted_ = 0;
             }
             guard.armed = false;
@@ -99,7 +108,10 @@ class cold_lane {
         KEEL_TRY {
             outcome_.emplace([&]() -> result { return pipeline_.template invoke<Channel>(function_, call_); });
         }
-        KEEL_CATCH_ALL { outcome_.threw(std::current_exception()); }
+        KEEL_CATCH_ALL {
+            outcome_.threw(std::current_exception());
+            if (!outcome_.exception()) KEEL_RETHROW;
+        }
         call_.turn();
     }
 
@@ -116,7 +128,7 @@ class cold_lane {
     template <std::size_t I>
     struct dropped_on_unwinding {
         cold_lane& lane;
-        bool armed = true;
+        bool armed;
 
         ~dropped_on_unwinding() {
             if (armed) lane.template hooks<I>().abandon(lane.call_, lane.template frame<I>());
@@ -130,6 +142,8 @@ class cold_lane {
     std::size_t admitted_; // by the express lane, as the next two; over once the inside runs again
     std::size_t settled_;
     bool invoked_;
+    bool foreign_ = false;
+    result* returned_ = nullptr;
     outcome_of<result> outcome_;
 };
 

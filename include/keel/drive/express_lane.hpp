@@ -8,6 +8,7 @@
 #include "../policy.hpp"
 #include "channel.hpp"
 #include "cold_lane.hpp"
+#include "function.hpp"
 #include "hooks.hpp"
 #include "parts.hpp"
 
@@ -17,40 +18,6 @@
 #include <utility>
 
 namespace keel::detail {
-
-inline constexpr bool has_exceptions = KEEL_HAS_EXCEPTIONS == 1;
-
-template <class F>
-concept takes_context = std::invocable<F&, const context&>;
-
-template <class F>
-struct raw_result_of : std::invoke_result<F&> {};
-template <takes_context F>
-struct raw_result_of<F> : std::invoke_result<F&, const context&> {};
-template <class F>
-using raw_result = typename raw_result_of<std::remove_reference_t<F>>::type;
-
-template <class F>
-concept attemptable = takes_context<F> || std::invocable<F&>;
-
-template <class F>
-concept reporting = attemptable<F> && reports_errors<std::remove_cvref_t<raw_result<F>>>;
-
-template <class F>
-concept same_when_copied =
-    std::is_trivially_copyable_v<F> && sizeof(F) <= 2 * sizeof(void*) && attemptable<const F> &&
-    takes_context<const F> == takes_context<F> && std::same_as<raw_result<const F>, raw_result<F>>;
-
-/// How the express lane hands the function to the cold one: a small closure that is called as const goes by value, for
-/// its address would force it into memory on every call.
-template <class F>
-using handed = std::conditional_t<same_when_copied<F>, const F, F&>;
-
-template <class P, literal Name>
-inline constexpr bool goes_by = false;
-template <class P, literal Name>
-    requires requires { P::name == Name; }
-inline constexpr bool goes_by<P, Name> = P::name == Name;
 
 /// What `pipeline` and `static_pipeline` can do. The function is invoked with a `const keel::context&` if it takes
 /// one, otherwise with nothing; once per attempt, on the calling thread.
@@ -70,14 +37,15 @@ class callable_pipeline {
     template <class F>
         requires(attemptable<F> && (has_exceptions || reporting<F>))
     KEEL_ALWAYS_INLINE decltype(auto) operator()(F&& f) {
-        return answer<F>(call(), f);
+        return answer<F>(call(clock_ref(clock_)), f);
     }
 
-    /// As above, as part of the call that `outer` belongs to: ends no later, and stops with it.
+    /// As above, as part of the call that `outer` belongs to: its deadline is no later, and it retries no more once
+    /// that is stopped. Whether a result is late is for the timeouts of the chain to say.
     template <class F>
         requires(attemptable<F> && (has_exceptions || reporting<F>))
     KEEL_ALWAYS_INLINE decltype(auto) operator()(const context& outer, F&& f) {
-        return answer<F>(call(outer), f);
+        return answer<F>(call(clock_ref(clock_), outer), f);
     }
 
     /// Calls `f` through the chain; never throws. `std::expected<T, keel::failure>`, with a reference as a
@@ -85,19 +53,20 @@ class callable_pipeline {
     template <class F>
         requires attemptable<F>
     KEEL_ALWAYS_INLINE auto attempt(F&& f) noexcept {
-        return run<attempt_channel<users<F>>>(call(), f);
+        return attempted<F>(call(clock_ref(clock_)), f);
     }
     template <class F>
         requires attemptable<F>
     KEEL_ALWAYS_INLINE auto attempt(const context& outer, F&& f) noexcept {
-        return run<attempt_channel<users<F>>>(call(outer), f);
+        return attempted<F>(call(clock_ref(clock_), outer), f);
     }
 
-    /// A callable with `f`'s parameters that calls it through this pipeline, which must outlive it.
+    /// A callable with `f`'s parameters that calls it through this pipeline, which must outlive it. `f` gets its
+    /// arguments as lvalues, for it may be called several times.
     template <class F>
     auto wrap(F f) & {
         return [this, f = std::move(f)]<class... Args>(Args&&... args) -> decltype(auto)
-                   requires std::invocable<const F&, Args...>
+                   requires requires(const F& g, Args&... each) { g(each...); }
         { return (*this)([&]() -> decltype(auto) { return f(args...); }); };
     }
     template <class F>
@@ -106,7 +75,7 @@ class callable_pipeline {
     /// The N-th breaker's circuit, counted from the left.
     template <std::size_t N = 0>
     auto& circuit() noexcept {
-        constexpr std::size_t i = nth_circuit<N>();
+        constexpr std::size_t i = parts::nth_circuit(N);
         static_assert(i < size, "keel: this chain has no such breaker");
         return state<i>().circuit;
     }
@@ -114,9 +83,9 @@ class callable_pipeline {
     /// The circuit of the breaker with that name, see `named`.
     template <literal Name>
     auto& get() noexcept {
-        constexpr std::size_t i = index_of<Name>(indices{});
+        constexpr std::size_t i = parts::template index_of<Name>();
         static_assert(i < size, "keel: no policy of this chain has that name");
-        static_assert(has_circuit<i % size>, "keel: the policy of that name is no breaker");
+        static_assert(parts::has_circuit[i % size], "keel: the policy of that name is no breaker");
         return state<i>().circuit;
     }
 
@@ -194,9 +163,26 @@ class callable_pipeline {
         else if constexpr (std::is_void_v<raw>)
             run<channel>(c, f);
         else if constexpr (std::is_reference_v<raw>)
-            return static_cast<raw>(*run<channel>(c, f));
+            return static_cast<raw>(*run<channel>(c, f).target);
         else
             return run<channel>(c, f);
+    }
+
+    template <class F>
+    KEEL_ALWAYS_INLINE auto attempted(call c, std::remove_reference_t<F>& f) noexcept {
+        using channel = attempt_channel<users<F>>;
+        const auto tried = [&]() KEEL_INLINE_LAMBDA -> typename channel::result {
+            // A predicate or a wait that throws.
+            KEEL_TRY { return run<channel>(c, f); }
+            KEEL_CATCH_ALL { return channel::threw(std::current_exception()); }
+        };
+        if constexpr (std::is_reference_v<users<F>>) {
+            using pointed = std::expected<std::remove_reference_t<users<F>>*, typename channel::error>;
+            auto referred = tried();
+            return referred ? pointed(referred->target) : pointed(std::unexpect, std::move(referred).error());
+        } else {
+            return tried();
+        }
     }
 
     template <class Channel, class F>
@@ -209,16 +195,13 @@ class callable_pipeline {
         if constexpr (parts::express) {
             const bool knows_now = source_.needs().entry_time;
             if (knows_now) c.turn_at(clock_.now());
-            const time_point deadline = c.deadline;
             if (admit_all(c, fr, admitted, indices{})) [[likely]]
                 return run_admitted<Channel>(c, f, fr);
             const junction at{admitted, 0, false, knows_now};
-            if constexpr (parts::can_start_over) {
-                c.deadline = deadline;
-                return turned_away<Channel, F>(f, c.leave(), at);
-            } else {
+            if constexpr (parts::can_start_over)
+                return turned_away<Channel, F>(f, c.entered(), at);
+            else
                 return go_on<Channel, F>(f, {c.leave(), fr}, at);
-            }
         } else {
             return go_on<Channel, F>(f, {c.leave(), fr}, {});
         }
@@ -279,16 +262,17 @@ class callable_pipeline {
     // Policy `at.admitted()` did not admit, and what those outside it did may be forgotten. Not cold: while a circuit
     // is open, every call ends here, and the less is handed over the better.
     template <class Channel, class F>
-    KEEL_NOINLINE typename Channel::result turned_away(handed<F> f, const call::remains& begun, junction at) {
-        call c(begun, at.knows_now(), 0, clock_ref(clock_));
+    KEEL_NOINLINE typename Channel::result turned_away(handed<F> f, call::entry begun, junction at) {
+        call c(begun, at.knows_now(), clock_ref(clock_));
         if (const admission a = fast_refuse(c, at.admitted(), indices{}); !a.granted())
             return Channel::rejected(a.reason, a.retry_after);
         return start_over<Channel, F>(f, begun, at);
     }
     // A function of its own, and with the same parameters, so that turned_away() needs no stack.
     template <class Channel, class F>
-    KEEL_COLD typename Channel::result start_over(handed<F> f, const call::remains& begun, junction at) {
-        return go_on<Channel, F>(f, {begun, {}}, {0, 0, false, at.knows_now()});
+    KEEL_COLD typename Channel::result start_over(handed<F> f, call::entry begun, junction at) {
+        const call c(begun, at.knows_now(), clock_ref(clock_));
+        return go_on<Channel, F>(f, {c.leave(), {}}, {0, 0, false, at.knows_now()});
     }
     template <std::size_t... I>
     KEEL_ALWAYS_INLINE admission fast_refuse(call& c, std::size_t by, std::index_sequence<I...>) noexcept {
@@ -331,24 +315,6 @@ class callable_pipeline {
             ::new (static_cast<void*>(&r)) R(std::move(by));
         }
     }
-
-    template <std::size_t N>
-    static constexpr std::size_t nth_circuit() {
-        return []<std::size_t... I>(std::index_sequence<I...>) {
-            std::size_t left = N;
-            std::size_t found = size;
-            static_cast<void>(((has_circuit<I> && left-- == 0 ? (found = I, true) : false) || ...));
-            return found;
-        }(indices{});
-    }
-    template <literal Name, std::size_t... I>
-    static constexpr std::size_t index_of(std::index_sequence<I...>) {
-        std::size_t found = size;
-        static_cast<void>(((goes_by<typename hooks_of<I>::policy_type, Name> ? (found = I, true) : false) || ...));
-        return found;
-    }
-    template <std::size_t I>
-    static constexpr bool has_circuit = requires(callable_pipeline& p) { p.template state<I>().circuit; };
 
     using indices = std::make_index_sequence<size>;
 

@@ -4,6 +4,7 @@
 #include "../chain.hpp"
 #include "../detail/macros.hpp"
 #include "../error.hpp"
+#include "../named.hpp"
 #include "../policy.hpp"
 #include "channel.hpp"
 
@@ -59,6 +60,15 @@ struct element<I, T> {
     [[no_unique_address]] T value;
 };
 
+template <class State>
+concept keeps_circuit = requires(State& state) { state.circuit; };
+
+template <class P, literal Name>
+inline constexpr bool goes_by = false;
+template <class P, literal Name>
+    requires requires { P::name == Name; }
+inline constexpr bool goes_by<P, Name> = P::name == Name;
+
 template <std::size_t I, class T>
 KEEL_ALWAYS_INLINE constexpr T& at(element<I, T>& e) noexcept {
     return e.value;
@@ -86,6 +96,25 @@ struct parts<std::index_sequence<I...>, chain<P...>, Clock> {
     };
     static constexpr bool express = ((lane_of<P, state_of<P, Clock>> != express_lane::none) && ...);
 
+    static constexpr bool has_circuit[sizeof...(P) + 1] = {keeps_circuit<state_of<P, Clock>>...};
+
+    /// Where the n-th circuit stands, counted from the left, or the policy with that name; the size where there is
+    /// none.
+    static constexpr std::size_t nth_circuit(std::size_t n) noexcept {
+        std::size_t i = 0;
+        while (i < sizeof...(P) && !(has_circuit[i] && n-- == 0))
+            ++i;
+        return i;
+    }
+    template <literal Name>
+    static constexpr std::size_t index_of() noexcept {
+        constexpr bool named[sizeof...(P) + 1] = {goes_by<P, Name>...};
+        std::size_t i = 0;
+        while (i < sizeof...(P) && !named[i])
+            ++i;
+        return i;
+    }
+
     /// Whether a call that is not admitted may begin anew: all policies but the last leave nothing to give back.
     static constexpr bool can_start_over = ((I + 1 == sizeof...(P) || can_let_pass<P>) && ...);
 
@@ -102,8 +131,8 @@ struct parts<std::index_sequence<I...>, chain<P...>, Clock> {
         distinct<(rejections_of<P>().size() + ... + 0)> all;
         (
             [&] {
-                for (const errc e : rejections_of<P>())
-                    all.add(e);
+                for (const errc each : rejections_of<P>())
+                    all.add(each);
             }(),
             ...);
         return all;

@@ -31,7 +31,7 @@ class thread_slots {
     KEEL_ALWAYS_INLINE static std::uint32_t current() noexcept { return detail::current_thread_slot; }
 
     /// The calling thread's slot, claimed now if it has none yet; `none` if all are taken, or if the thread is ending.
-    KEEL_COLD static std::uint32_t claim() noexcept {
+    KEEL_PROCESS_WIDE KEEL_COLD static std::uint32_t claim() noexcept {
         if (current() == detail::retired_thread_slot) return none;
         thread_local lease mine;
         if (mine.slot == none) {
@@ -43,7 +43,7 @@ class thread_slots {
 
   private:
     static constexpr std::uint32_t words = capacity / 64;
-    static inline constinit std::atomic<std::uint64_t> taken_[words]{};
+    KEEL_PROCESS_WIDE static inline constinit std::atomic<std::uint64_t> taken_[words]{};
 
     struct lease {
         std::uint32_t slot = none;

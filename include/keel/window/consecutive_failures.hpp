@@ -3,6 +3,7 @@
 
 #include "../call.hpp"
 #include "../config.hpp"
+#include "../detail/circuit_word.hpp"
 #include "../detail/macros.hpp"
 #include "../policy.hpp"
 #include "judgement.hpp"
@@ -36,26 +37,27 @@ class consecutive_failures::counts {
         return static_cast<std::uint32_t>(row_.load(std::memory_order_relaxed)) == 0;
     }
 
-    // The generation stands beside the count, so that a failure of an earlier one can't be continued.
+    // The generation stands beside the count: a row is neither continued in another one, nor judged in it, nor ended by
+    // a result of an earlier one that was on its way when the next began.
     void record(const consecutive_failures&, call&, std::uint64_t generation, detail::graded g) noexcept {
         recorded_.fetch_add(1, std::memory_order_relaxed);
-        if (!g.failed && !g.slow) return row_.store(tagged(generation), std::memory_order_relaxed);
+        const bool bad = g.failed || g.slow;
         std::uint64_t seen = row_.load(std::memory_order_relaxed);
         std::uint64_t next = 0;
         do {
-            next = (seen >> 32 == generation ? seen : tagged(generation)) + 1;
+            if (detail::is_later_generation(seen >> 32, generation)) return;
+            next = (bad && seen >> 32 == generation ? seen : generation << 32) + (bad ? 1 : 0);
         } while (!row_.compare_exchange_weak(seen, next, std::memory_order_relaxed));
     }
 
-    judgement judge(const consecutive_failures& w, call&) const noexcept {
-        const auto row = static_cast<std::uint32_t>(row_.load(std::memory_order_relaxed));
-        return row >= static_cast<std::uint32_t>(w.failures) ? judgement::failing : judgement::healthy;
+    judgement judge(const consecutive_failures& w, call&, std::uint64_t generation) const noexcept {
+        return row(generation) >= static_cast<std::uint64_t>(w.failures) ? judgement::failing : judgement::healthy;
     }
 
     /// The failures in a row: all that this window remembers.
-    window_counts counted(const consecutive_failures&, time_point) const noexcept {
-        const auto row = static_cast<std::uint32_t>(row_.load(std::memory_order_relaxed));
-        return {.calls = row, .failed = row};
+    window_counts counted(const consecutive_failures&, time_point, std::uint64_t generation) const noexcept {
+        const std::uint64_t failed = row(generation);
+        return {.calls = failed, .failed = failed};
     }
 
     /// All that were ever recorded: failures, slow calls and what ended a row of them.
@@ -64,7 +66,10 @@ class consecutive_failures::counts {
     void start_over(const consecutive_failures&, call&) noexcept {}
 
   private:
-    static constexpr std::uint64_t tagged(std::uint64_t generation) noexcept { return generation << 32; }
+    std::uint64_t row(std::uint64_t generation) const noexcept {
+        const std::uint64_t seen = row_.load(std::memory_order_relaxed);
+        return generation == detail::any_generation || seen >> 32 == generation ? seen & 0xffff'ffff : 0;
+    }
 
     typename Atomics::template atomic<std::uint64_t> row_{0};
     typename Atomics::template atomic<std::uint64_t> recorded_{0};

@@ -23,6 +23,9 @@ struct window_counts {
 
 namespace detail {
 
+/// To look at a window whose circuit is in no generation, for it is open.
+inline constexpr std::uint64_t any_generation = ~std::uint64_t{0};
+
 /// A result, as a window counts it.
 struct graded {
     bool failed;

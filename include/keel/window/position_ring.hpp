@@ -40,11 +40,10 @@ class position_ring {
         std::uint64_t all = 0;
         std::uint64_t marked = 0;
     };
-    /// How many, up to `Capacity`, were noted at positions after `since`. For statistics: results that are being noted
-    /// meanwhile may or may not be among them.
-    tally after(std::uint64_t since) const noexcept {
+    /// How many of the first `noted` ones, up to `Capacity`, were noted at positions after `since`. For statistics:
+    /// results that are being noted meanwhile may or may not be among them.
+    tally after(std::uint64_t since, std::uint64_t noted) const noexcept {
         tally found;
-        const std::uint64_t noted = noted_.load(std::memory_order_seq_cst);
         for (std::uint64_t i = 0; i < Capacity && i < noted; ++i) {
             const std::uint64_t entry = positions_[(noted - 1 - i) % size].load(std::memory_order_seq_cst);
             if (entry >> 1 <= since) break;

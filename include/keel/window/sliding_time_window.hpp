@@ -65,10 +65,17 @@ struct bucket {
     /// How many buckets ago it was current at `now`; above 2^31 if it lies ahead.
     constexpr std::uint32_t age(std::uint32_t now) const noexcept { return now - epoch(); }
 
-    /// With one more in `epoch`. A result that comes later than a whole window is lost, and so is one too many.
+    /// Whether it lies ahead of `now`: a result that comes late finds it so. One further ahead than any result is late
+    /// was left behind by a clock that leapt, for epochs wrap.
+    constexpr bool is_ahead(std::uint32_t now) const noexcept {
+        constexpr std::uint32_t latest = 1U << 20;
+        return epoch() != now && epoch() - now < latest;
+    }
+
+    /// With one more at `now`. A result that comes later than a whole window is lost, and so is one too many.
     constexpr bucket plus_one(std::uint32_t now) const noexcept {
         if (now == epoch()) return is_full() ? *this : bucket{word + 1};
-        return static_cast<std::int32_t>(now - epoch()) > 0 || count() == 0 ? of(now, 1) : *this;
+        return is_ahead(now) && count() != 0 ? *this : of(now, 1);
     }
     /// Of the results of this bucket and one more, how many `next`, made by `plus_one`, does not hold.
     constexpr std::uint32_t gone_in(bucket next) const noexcept { return count() + 1 - next.count(); }
@@ -88,8 +95,10 @@ class basic_sliding_time_window<Options>::counts {
         if (slot >= Options.shards) [[unlikely]]
             return false;
         shard& mine = shards_[slot];
-        const std::int64_t into = ticks(c.now()) - mine.started.load(std::memory_order_relaxed);
-        if (static_cast<std::uint64_t>(into) >= static_cast<std::uint64_t>(w.bucket_length())) [[unlikely]]
+        // Unsigned: a bucket that began never, or lies ahead, is far away.
+        const std::uint64_t into = static_cast<std::uint64_t>(ticks(c.now())) -
+                                   static_cast<std::uint64_t>(mine.started.load(std::memory_order_relaxed));
+        if (into >= static_cast<std::uint64_t>(w.bucket_length())) [[unlikely]]
             return false;
         auto& current = mine.calls[mine.current.load(std::memory_order_relaxed)];
         const detail::bucket seen{current.load(std::memory_order_relaxed)};
@@ -101,18 +110,23 @@ class basic_sliding_time_window<Options>::counts {
 
     void record(const window& w, call& c, std::uint64_t, detail::graded g) noexcept {
         count_call(w, c);
+        if (!g.failed && !g.slow) {
+            // Of two that reach the minimum of calls at once, the later one sees both.
+            std::atomic_thread_fence(std::memory_order_seq_cst);
+            return;
+        }
         if (g.failed) add_shared(failed_.buckets[index(w, c.now())], epoch(w, c.now()));
         if (g.slow) add_shared(slow_.buckets[index(w, c.now())], epoch(w, c.now()));
         if (g.failed && g.slow) add_shared(slow_failed_.buckets[index(w, c.now())], epoch(w, c.now()));
     }
 
-    judgement judge(const window& w, call& c, const detail::thresholds& t) const noexcept {
-        const window_counts held = counted(w, c.now());
+    judgement judge(const window& w, call& c, std::uint64_t generation, const detail::thresholds& t) const noexcept {
+        const window_counts held = counted(w, c.now(), generation);
         if (held.calls < static_cast<std::uint64_t>(t.minimum_calls)) return judgement::too_few;
         return t.judge(held);
     }
 
-    window_counts counted(const window& w, time_point at) const noexcept {
+    window_counts counted(const window& w, time_point at, std::uint64_t) const noexcept {
         const std::uint32_t now = epoch(w, at);
         // The calls last: a failure that is being recorded must not count without its call.
         window_counts c{
@@ -123,7 +137,7 @@ class basic_sliding_time_window<Options>::counts {
         return c;
     }
 
-    /// All that were ever recorded.
+    /// All that were ever recorded; for a moment less what a bucket held that just starts over.
     std::uint64_t total() const noexcept {
         std::uint64_t sum = 0;
         for (const shard& s : shards_) {
@@ -171,8 +185,8 @@ class basic_sliding_time_window<Options>::counts {
         return static_cast<std::uint32_t>(number(w, at));
     }
     static std::size_t index(const window& w, time_point at) noexcept {
-        return static_cast<std::size_t>(static_cast<std::uint64_t>(number(w, at)) %
-                                        static_cast<std::uint64_t>(w.buckets));
+        const std::int64_t i = number(w, at) % w.buckets; // of the sign of the number
+        return static_cast<std::size_t>(i < 0 ? i + w.buckets : i);
     }
 
     void count_call(const window& w, call& c) noexcept {
@@ -215,7 +229,8 @@ class basic_sliding_time_window<Options>::counts {
 
     std::uint64_t held(const window& w, const ring& of, std::uint32_t now) const noexcept {
         const detail::bucket since{calls_before_.load(std::memory_order_relaxed)};
-        const bool recent = since.age(now) < static_cast<std::uint32_t>(w.buckets);
+        // A zero stands for no start at all.
+        const bool recent = since.word != 0 && since.age(now) < static_cast<std::uint32_t>(w.buckets);
         std::uint64_t sum = 0;
         for (const word& each : of) {
             const detail::bucket b{each.load(std::memory_order_seq_cst)};
@@ -240,12 +255,12 @@ class basic_sliding_time_window<Options>::counts {
     }
 
     static void advance(word& target, detail::bucket to) noexcept {
-        std::uint64_t seen = target.load(std::memory_order_relaxed);
+        detail::bucket seen{target.load(std::memory_order_relaxed)};
         const auto is_later = [&] {
-            const auto ahead = static_cast<std::int32_t>(to.epoch() - detail::bucket{seen}.epoch());
-            return ahead > 0 || (ahead == 0 && to.count() > detail::bucket{seen}.count()) || seen == 0;
+            if (to.epoch() == seen.epoch()) return to.count() > seen.count();
+            return !seen.is_ahead(to.epoch());
         };
-        while (is_later() && !target.compare_exchange_weak(seen, to.word, std::memory_order_relaxed)) {
+        while (is_later() && !target.compare_exchange_weak(seen.word, to.word, std::memory_order_relaxed)) {
         }
     }
 

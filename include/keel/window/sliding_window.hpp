@@ -60,13 +60,17 @@ class basic_sliding_window<Options>::counts {
 
     void record(const window&, call&, std::uint64_t, detail::graded g) noexcept {
         calls_.count();
-        if (!g.failed && !g.slow) return;
+        if (!g.failed && !g.slow) {
+            // Of two that reach the minimum of calls at once, the later one sees both.
+            std::atomic_thread_fence(std::memory_order_seq_cst);
+            return;
+        }
         const std::uint64_t position = calls_.sum();
         if (g.failed) failures_.note(position, g.slow);
         if (g.slow) slow_.note(position, g.failed);
     }
 
-    judgement judge(const window& w, call&, const detail::thresholds& t) const noexcept {
+    judgement judge(const window& w, call&, std::uint64_t, const detail::thresholds& t) const noexcept {
         using enum detail::look_up;
         for (;;) {
             const std::uint64_t failed = failures_.noted();
@@ -84,10 +88,14 @@ class basic_sliding_window<Options>::counts {
         }
     }
 
-    window_counts counted(const window& w, time_point) const noexcept {
+    window_counts counted(const window& w, time_point, std::uint64_t) const noexcept {
+        const std::uint64_t noted_failed = failures_.noted();
+        const std::uint64_t noted_slow = slow_.noted();
         const extent e = held(w);
-        const auto failed = failures_.after(e.since);
-        return {e.size, failed.all, slow_.after(e.since).all, failed.marked};
+        const auto failed = failures_.after(e.since, noted_failed);
+        // Two that are recorded at once may note one position.
+        return {e.size, detail::lesser(failed.all, e.size),
+                detail::lesser(slow_.after(e.since, noted_slow).all, e.size), detail::lesser(failed.marked, e.size)};
     }
     /// All that were ever recorded.
     std::uint64_t total() const noexcept { return calls_.sum(); }

@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "hot.hpp"
+
+int fetch(int key) {
+    asm volatile("" : "+r"(key));
+    return key;
+}

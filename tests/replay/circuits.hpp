@@ -1,0 +1,180 @@
+#pragma once
+// SPDX-License-Identifier: BSL-1.0
+
+#include "applicable.hpp"
+#include "support/hand_driven.hpp"
+#include "trace.hpp"
+
+#include <keel/breaker.hpp>
+#include <keel/clock/manual_clock.hpp>
+#include <keel/pipeline.hpp>
+
+#include <cstddef>
+#include <expected>
+#include <map>
+#include <string>
+
+namespace replay {
+
+using time_window = keel::basic_sliding_time_window<{.shards = 2, .buckets = 64}>;
+
+template <class Window>
+keel::breaker_config<Window> config_of(const trace& t) {
+    keel::breaker_config<Window> c{};
+    if constexpr (requires { c.window.calls; })
+        c.window.calls = t.size;
+    else
+        c.window = {.span = std::chrono::seconds(t.size), .buckets = t.size};
+    c.failure_rate = t.failure_rate / 100;
+    c.minimum_calls = t.minimum_calls;
+    c.open_for = t.open_for;
+    c.half_open_calls = t.probes;
+    c.half_open_max_wait = t.half_open_for.count() > 0 ? keel::nanos(t.half_open_for) : keel::longest;
+    c.growth.jitter = 0;
+    return c;
+}
+
+constexpr char letter(keel::circuit_state s) {
+    constexpr char letters[] = {'C', 'O', 'H', 'F', 'D', 'M'};
+    return letters[static_cast<std::size_t>(s)];
+}
+
+/// What keel made of a record otherwise than Resilience4j; empty where it agrees.
+struct difference {
+    std::size_t record = 0;
+    std::string what;
+};
+
+/// Feeds the first `records` of a trace to a circuit through the hooks of a breaker, calls in flight and all. Express:
+/// by the healthy path where that takes them. Otherwise by the cold one alone, and after each record it is counted how
+/// many more probes the circuit lets out, and whether it says that it refuses.
+template <class Window, bool Express>
+difference by_hooks(const trace& t, std::size_t records, const keel::breaker_config<Window>& config) {
+    support::hand_driven<Window, Express> c(config, t.start);
+    std::map<std::int64_t, typename support::hand_driven<Window, Express>::permit> calls;
+    std::int64_t probes_left = 0;
+    keel::time_point opened{};
+    char before = 'C';
+    for (std::size_t i = 0; i < records; ++i) {
+        const record& r = t.records[i];
+        if (r.op == "V") {
+            c.clock.advance(keel::nanos(r.b));
+        } else if (r.op == "A") {
+            const auto p = c.ask();
+            if (p.has_value() != (r.b == 1)) return {i, p ? "keel lets the call through" : "keel refuses the call"};
+            if (p) calls[r.a] = *p;
+        } else {
+            c.end(calls.at(r.a), r.op == "S"   ? keel::ending::succeeded
+                                 : r.op == "F" ? keel::ending::failed
+                                               : keel::ending::ignored);
+            calls.erase(r.a);
+        }
+        if (const char state = letter(c.state()); state != r.state)
+            return {i, std::string("keel is in state ") + state};
+        if (r.state == 'O' && before != 'O') opened = c.clock.now();
+        if (r.state == 'H' && before != 'H') probes_left = t.probes;
+        if (r.state == 'H') {
+            if (r.op == "A") probes_left -= r.b;
+            if (r.op == "R" && before == 'H') ++probes_left;
+        }
+        before = r.state;
+        if constexpr (!Express) {
+            if (r.state == 'O' && c.refuses() != (c.clock.now() < opened + keel::nanos(t.open_for)))
+                return {i, "keel is wrong on whether it would refuse"};
+            if (r.state == 'H' && c.room() != probes_left)
+                return {i, "keel has room for " + std::to_string(c.room()) + " more probes, not for " +
+                               std::to_string(probes_left)};
+        }
+    }
+    return {};
+}
+
+struct released {};
+struct given_up {};
+
+/// Feeds the same to a pipeline: the records between the beginning of a call and its end are what the function does.
+/// Only where calls end in the opposite order of their beginning.
+template <class Window>
+class by_pipeline {
+  public:
+    by_pipeline(const trace& t, std::size_t records, const keel::breaker_config<Window>& config)
+      : trace_(t)
+      , records_(records)
+      , pipeline_(keel::breaker<Window>(config).template ignoring<released>(), clock_) {
+        clock_.set(keel::time_point(t.start));
+    }
+    by_pipeline(const by_pipeline&) = delete;
+    by_pipeline& operator=(const by_pipeline&) = delete;
+
+    difference run() {
+        try {
+            play(-1);
+        } catch (const given_up&) {
+        }
+        if (difference_.what.empty() && at_ != records_) difference_ = {at_, "the replay stopped here"};
+        return difference_;
+    }
+
+  private:
+    using result = std::expected<int, std::error_code>;
+    using pipeline =
+        keel::pipeline<keel::detail::chain_of<decltype(keel::breaker<Window>.template ignoring<released>())>,
+                       keel::manual_clock>;
+
+    /// Plays records until the one that ends call `me`, which is left to the caller to compare.
+    const record* play(std::int64_t me) {
+        while (at_ < records_) {
+            const record& r = trace_.records[at_];
+            if (r.ends_call()) {
+                if (r.a != me) differ("this trace's calls are not nested");
+                return &r;
+            }
+            if (r.op == "V")
+                clock_.advance(keel::nanos(r.b));
+            else
+                begin(r);
+            if (const char state = letter(pipeline_.circuit().state()); state != trace_.records[at_].state)
+                differ(std::string("keel is in state ") + state);
+            ++at_;
+        }
+        return nullptr;
+    }
+
+    void begin(const record& r) {
+        bool invoked = false;
+        bool refused = false;
+        try {
+            const result outcome = pipeline_([&]() -> result {
+                invoked = true;
+                if (r.b != 1) differ("keel lets the call through");
+                if (const char state = letter(pipeline_.circuit().state()); state != r.state)
+                    differ(std::string("keel is in state ") + state);
+                ++at_;
+                const record* end = play(r.a);
+                if (end == nullptr || end->op == "R") throw released{};
+                if (end->op == "F") return std::unexpected(std::make_error_code(std::errc::io_error));
+                return 1;
+            });
+            refused = !outcome && outcome.error() == keel::errc::circuit_open;
+        } catch (const released&) {
+        }
+        if (at_ == records_) throw given_up{}; // the trace ended, or keel's part of it, with this call in flight
+        if (refused == invoked) differ("keel refuses a call that it has made");
+        if (refused && r.b == 1) differ("keel refuses the call");
+    }
+
+    [[noreturn]] void differ(const std::string& what) {
+        if (difference_.what.empty()) difference_ = {at_, what};
+        at_ = records_;
+        throw given_up{};
+    }
+
+    const trace& trace_;
+    std::size_t records_;
+    std::size_t at_ = 0;
+    difference difference_;
+    keel::manual_clock clock_;
+    pipeline pipeline_;
+};
+
+} // namespace replay

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <keel/keel.hpp>
+
+#include <type_traits>
+#include <variant>
+
+// What an object of each kind costs in memory: bytes, on a 64-bit machine.
+
+using namespace keel;
+
+namespace {
+// A sharded count: one line for each shard and one for all other threads.
+static_assert(sizeof(sharded_count<16>) == 17 * cache_line && alignof(sharded_count<16>) == cache_line);
+static_assert(sizeof(sharded_count<1>) == 2 * cache_line);
+
+// As docs/policies/breaker.md says: calls and rejections by shards, the places of failures and slow calls, the state
+// with its configuration and totals, and the log.
+static_assert(sizeof(circuit<sliding_window>) == 7040);
+static_assert(sizeof(circuit<basic_sliding_window<{.shards = 1}>>) == 5120);
+static_assert(sizeof(circuit<basic_sliding_window<{.shards = 1, .failures = 16}>>) == 1280);
+static_assert(sizeof(circuit<sliding_time_window>) == 5504);
+static_assert(sizeof(circuit<basic_sliding_time_window<{.shards = 1}>>) == 1664);
+static_assert(sizeof(circuit<basic_sliding_time_window<{.shards = 1, .buckets = 4}>>) == 1088);
+static_assert(sizeof(circuit<consecutive_failures>) == 832);
+
+// What is handed about on every call travels in registers.
+static_assert(sizeof(circuit_permit) == 16 && std::is_trivially_copyable_v<circuit_permit>);
+static_assert(sizeof(detail::junction) == 8 && std::is_trivially_copyable_v<detail::junction>);
+static_assert(sizeof(nanos) == 8 && sizeof(clock_ref) == 2 * sizeof(void*));
+static_assert(sizeof(admission) == 16 && sizeof(verdict) == 16);
+
+// A static pipeline holds no configuration, and a pipeline nothing beside its chain: a policy without a state, and a
+// clock without one, cost a byte at most, for two objects of one type can't share an address.
+using stateless = chain<timeout_policy, retry_policy<>>;
+static_assert(sizeof(static_pipeline < timeout | retry < >>) <= 3);
+static_assert(sizeof(pipeline<stateless>) <= sizeof(stateless) + 8);
+static_assert(sizeof(pipeline<stateless, manual_clock>) > sizeof(pipeline<stateless>));
+static_assert(sizeof(static_pipeline < timeout | breaker < >>) <= sizeof(circuit<sliding_window>) + cache_line);
+static_assert(sizeof(static_pipeline < breaker<> | breaker < >>) >= 2 * sizeof(circuit<sliding_window>));
+
+// An error that is widened by rejections is no larger than the variant must be: they say when to come again.
+static_assert(sizeof(error_of<int, errc::timed_out, errc::circuit_open>) == sizeof(std::variant<int, nanos>));
+} // namespace
+
+int main() {}

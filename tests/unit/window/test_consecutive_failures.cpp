@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "support/differential.hpp"
+#include "support/recorder.hpp"
+
+#include <keel/window/consecutive_failures.hpp>
+
+#include <thread>
+#include <vector>
+
+using keel::consecutive_failures;
+using keel::judgement;
+
+namespace {
+using recorder = support::recorder<consecutive_failures>;
+} // namespace
+
+TEST_CASE("so many failures in a row fail, and a success in between starts the row over") {
+    recorder r({.window = {.failures = 3}});
+    r.record(2, true);
+    CHECK(r.judge() == judgement::healthy);
+    r.record(false);
+    r.record(2, true);
+    CHECK(r.judge() == judgement::healthy);
+    r.record(true);
+    CHECK(r.judge() == judgement::failing);
+    r.record(true);
+    CHECK(r.judge() == judgement::failing);
+    r.record(false);
+    CHECK(r.judge() == judgement::healthy);
+}
+
+TEST_CASE("a row of one fails with the first failure") {
+    recorder r({.window = {.failures = 1}});
+    r.record(false);
+    CHECK(r.judge() == judgement::healthy);
+    r.record(true);
+    CHECK(r.judge() == judgement::failing);
+}
+
+TEST_CASE("a success takes the healthy path exactly while no row has begun") {
+    recorder r({.window = {.failures = 3}});
+    keel::call c;
+    CHECK(r.counts.try_success(r.config.window, c));
+    r.record(true);
+    CHECK(!r.counts.try_success(r.config.window, c));
+    r.counts.record(r.config.window, c, 0, {});
+    CHECK(r.counts.try_success(r.config.window, c));
+}
+
+TEST_CASE("a failure does not continue a row of an earlier generation") {
+    recorder r({.window = {.failures = 2}});
+    r.record(true, {}, 1);
+    r.record(true, {}, 2);
+    CHECK(r.judge({}, 2) == judgement::healthy);
+    r.record(true, {}, 2);
+    CHECK(r.judge({}, 2) == judgement::failing);
+}
+
+TEST_CASE("a row is not judged in another generation, nor shown as its own") {
+    recorder r({.window = {.failures = 1}});
+    r.record(true, {}, 1);
+    CHECK(r.judge({}, 1) == judgement::failing);
+    CHECK(r.judge({}, 2) == judgement::healthy);
+    CHECK(r.counts.counted(r.config.window, {}, 1).failed == 1);
+    CHECK(r.counts.counted(r.config.window, {}, 2).failed == 0);
+    CHECK(r.counts.counted(r.config.window, {}, keel::detail::any_generation).failed == 1);
+}
+
+TEST_CASE("a result that comes after the next generation began leaves its row alone, also where generations wrap") {
+    constexpr std::uint64_t last = keel::detail::circuit_word::generation_mask;
+    struct pair {
+        std::uint64_t earlier, later;
+    };
+    for (const pair p : {pair{1, 2}, pair{5, 100}, pair{last, 0}, pair{last - 3, 2}}) {
+        for (const bool failed : {false, true}) {
+            recorder r({.window = {.failures = 2}});
+            r.record(true, {}, p.later);
+            r.record(failed, {}, p.earlier);
+            r.record(true, {}, p.later);
+            CHECK(r.judge({}, p.later) == judgement::failing);
+        }
+    }
+}
+
+TEST_CASE("failures in a row by several threads are all counted") {
+    recorder r({.window = {.failures = 4000}});
+    std::vector<std::jthread> running;
+    for (int t = 0; t < 4; ++t)
+        running.emplace_back([&] { r.record(1000, true); });
+    running.clear();
+    CHECK(r.judge() == judgement::failing);
+    r.config.window.failures = 4001;
+    CHECK(r.judge() == judgement::healthy);
+}
+
+TEST_CASE("a row is of at least one failure") {
+    const auto accepts = [](int failures) {
+        keel::detail::checker c("breaker");
+        consecutive_failures{failures}.check(c);
+        return !c.error;
+    };
+    CHECK(accepts(1));
+    CHECK(accepts(5));
+    CHECK(!accepts(0));
+    CHECK(!accepts(-1));
+}
+
+TEST_CASE("failures in a row judge 11,000 results as the last n of them written down, after every one") {
+    recorder r({.window = {.failures = 5}});
+    auto model = support::naive_window::in_a_row(5);
+    support::judge_alike(r, model, 11'000, 1);
+}
+
+TEST_CASE("a circuit trips exactly when the last n results written down are all failures") {
+    support::differ_in_no_result(300, 400, [](auto& random) {
+        const int failures = support::draw(random, 1, 12);
+        return support::trial<consecutive_failures>{.config = {.window = {.failures = failures}},
+                                                    .model = support::naive_window::in_a_row(failures)};
+    });
+}
