@@ -14,12 +14,14 @@
 #include "sync/atomics.hpp"
 #include "sync/cache_line.hpp"
 #include "sync/sharded_count.hpp"
+#include "window/in_flight.hpp"
 #include "window/judgement.hpp"
 #include "window/sliding_window.hpp"
 
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <type_traits>
 #include <utility>
 
 namespace keel {
@@ -107,10 +109,17 @@ class circuit {
     using permit = circuit_permit;
 
     /// For policies: what `fast_admit`, `fast_refuse`, `admit`, `fast_settle` and `settle` of a breaker do.
-    KEEL_ALWAYS_INLINE bool try_admit(permit& p, const call& c, const config_type& config) const noexcept {
+    KEEL_ALWAYS_INLINE bool try_admit(permit& p, const call& c, const config_type& config) noexcept {
         // Relaxed: a stale closed lets one more call through, whose result its generation then makes harmless.
         p.granted_in = word{word_.load(std::memory_order_relaxed)};
         if (config.slow_call.may_count()) p.began = c.known_now();
+        if constexpr (Window::counts_overdue) {
+            if (!p.granted_in.is_steady()) return false;
+            auto* const bucket = in_flight_.try_find(config.slow_call.longer_than, p.granted_in.generation(), p.began);
+            if (bucket != nullptr) [[likely]]
+                in_flight_.change(*bucket, 1);
+            return bucket != nullptr;
+        }
         return p.granted_in.is_steady();
     }
     KEEL_ALWAYS_INLINE bool try_success(const permit& p, call& c, const config_type& config) noexcept {
@@ -118,6 +127,13 @@ class circuit {
             return false;
         if (config.slow_call.may_count() && took(p, c.known_now()) > config.slow_call.longer_than) [[unlikely]]
             return false;
+        if constexpr (Window::counts_overdue) {
+            auto* const bucket = in_flight_.try_find(config.slow_call.longer_than, p.granted_in.generation(), p.began);
+            if (bucket == nullptr || !counts_.try_success(config.window, c)) [[unlikely]]
+                return false;
+            in_flight_.change(*bucket, -1);
+            return true;
+        }
         return counts_.try_success(config.window, c);
     }
     KEEL_ALWAYS_INLINE admission try_refuse(call& c) noexcept {
@@ -150,6 +166,8 @@ class circuit {
     KEEL_COLD void by_hand(Next next_in) noexcept;
     void note(word from, word to, transition_cause cause, time_point at) noexcept;
     void give_back(const permit& p) noexcept;
+    // Whether the circuit is no longer what it was seen to be.
+    bool trips_by_overdue(word& seen, call& c) noexcept;
     void settle_probe(word seen, call& c, detail::graded g) noexcept;
     void settle_counted(word seen, call& c, detail::graded g) noexcept;
     nanos open_period(unsigned retrips) const noexcept;
@@ -163,6 +181,9 @@ class circuit {
     }
 
     // Release: who reads a failure here also sees the call that it was, which is recorded before.
+    static constexpr transition_cause cause_of(judgement j) noexcept {
+        return j == judgement::slow ? transition_cause::slow_calls : transition_cause::failures;
+    }
     static void count(counter& one) noexcept { one.fetch_add(1, std::memory_order_release); }
     static std::int64_t ticks(call& c) noexcept { return c.now().time_since_epoch().count(); }
     // Unsigned, for either time may be unknown, the least there is: no call is then longer than `never`.
@@ -194,6 +215,9 @@ class circuit {
     counter probes_{0}, failures_{0}, slow_{0}, ignored_{0}, late_{0}, opens_{0};
     counter reset_at_[figures]{};
     detail::transition_log<Atomics> log_;
+    using in_flight = std::conditional_t<Window::counts_overdue, detail::in_flight_calls<Window::shards, Atomics>,
+                                         detail::no_in_flight_calls>;
+    [[no_unique_address]] in_flight in_flight_;
 };
 
 /// A call that was asked for by hand, granted or refused. Ends by `success()`, by `failure()`, or ignored when it is
@@ -249,6 +273,10 @@ admission circuit<Window, Clock, Atomics>::admit(permit& p, call& c) noexcept {
     for (;;) {
         word next;
         if (seen.is_closed() || seen.is_disabled() || seen.is_metrics_only()) {
+            if constexpr (Window::counts_overdue) {
+                if (trips_by_overdue(seen, c)) continue;
+                if (!seen.is_disabled()) in_flight_.begin(config_.slow_call.longer_than, seen.generation(), p.began);
+            }
             p.granted_in = seen;
             return proceed;
         }
@@ -276,10 +304,31 @@ admission circuit<Window, Clock, Atomics>::admit(permit& p, call& c) noexcept {
 }
 
 template <class Window, class Clock, class Atomics>
+bool circuit<Window, Clock, Atomics>::trips_by_overdue(word& seen, call& c) noexcept {
+    const nanos limit = config_.slow_call.longer_than;
+    const std::uint64_t generation = seen.generation();
+    if (!seen.is_closed() || !in_flight_.is_to_be_judged(limit, generation, c.now())) return false;
+    const std::uint64_t overdue = in_flight_.overdue(limit, generation, c.now());
+    if (overdue == 0) return false;
+    const judgement j = config_.judge_overdue(counts_, c, generation, overdue);
+    if (j != judgement::slow && j != judgement::failing) return false;
+    const word before = seen;
+    const word next = word::open(c.now() + open_period(0), 0);
+    if (replace(seen, next)) {
+        note(before, next, cause_of(j), c.now());
+        seen = next;
+    }
+    return true;
+}
+
+template <class Window, class Clock, class Atomics>
 void circuit<Window, Clock, Atomics>::settle(const permit& p, call& c, ending e) noexcept {
     const word seen{word_.load(std::memory_order_acquire)};
     if (seen.is_open() || seen.generation() != p.granted_in.generation()) return count(late_);
     if (seen.is_disabled()) return;
+    if constexpr (Window::counts_overdue) {
+        if (!seen.is_half_open()) in_flight_.end(config_.slow_call.longer_than, seen.generation(), p.began, c.now());
+    }
     if (e == ending::ignored) {
         count(ignored_);
         return give_back(p);
@@ -307,16 +356,12 @@ void circuit<Window, Clock, Atomics>::settle_probe(word seen, call& c, detail::g
     const std::uint64_t generation = seen.generation();
     for (;;) {
         word next = seen.with_result(g.failed, g.slow);
-        transition_cause cause = transition_cause::probes_succeeded;
-        switch (config_.judge_probes(detail::probes_in(next))) {
+        const judgement j = config_.judge_probes(detail::probes_in(next));
+        switch (j) {
         case judgement::too_few:
             break;
         case judgement::slow:
-            cause = transition_cause::slow_calls;
-            next = word::open(c.now() + open_period(seen.retrips() + 1), seen.retrips() + 1);
-            break;
         case judgement::failing:
-            cause = transition_cause::failures;
             next = word::open(c.now() + open_period(seen.retrips() + 1), seen.retrips() + 1);
             break;
         case judgement::healthy:
@@ -329,7 +374,8 @@ void circuit<Window, Clock, Atomics>::settle_probe(word seen, call& c, detail::g
             count(probes_);
             if (g.failed) count(failures_);
             if (g.slow) count(slow_);
-            if (!next.is_half_open()) note(before, next, cause, c.now());
+            if (!next.is_half_open())
+                note(before, next, next.is_open() ? cause_of(j) : transition_cause::probes_succeeded, c.now());
             return;
         }
         if (!seen.is_half_open() || seen.generation() != generation) return count(late_);
@@ -361,9 +407,7 @@ void circuit<Window, Clock, Atomics>::settle_counted(word seen, call& c, detail:
         const word before = seen;
         if (next == seen) return;
         if (replace(seen, next)) {
-            if (next.is_open())
-                note(before, next, j == judgement::slow ? transition_cause::slow_calls : transition_cause::failures,
-                     c.now());
+            if (next.is_open()) note(before, next, cause_of(j), c.now());
             return;
         }
         if (!seen.is_closed() || seen.generation() != generation) return;
@@ -429,6 +473,10 @@ circuit_stats circuit<Window, Clock, Atomics>::stats() const noexcept {
     if (s.window.calls > 0) {
         s.failure_rate = static_cast<double>(s.window.failed) / static_cast<double>(s.window.calls);
         s.slow_rate = static_cast<double>(s.window.slow) / static_cast<double>(s.window.calls);
+    }
+    if constexpr (Window::counts_overdue) {
+        if (generation != detail::any_generation)
+            s.overdue = in_flight_.overdue(config_.slow_call.longer_than, generation, clock_.now());
     }
     s.totals = totals_ever();
     s.rejected =

@@ -26,8 +26,12 @@ struct slow_call_config {
     /// The same where the compiler knows the value. Elsewhere true, for to compare with `never` costs less than to ask
     /// twice.
     KEEL_ALWAYS_INLINE bool may_count() const noexcept { return !__builtin_constant_p(longer_than.count) || counts(); }
-    constexpr void check(detail::checker& c) const noexcept {
-        if (counts()) c.positive("slow_call.longer_than", longer_than);
+    constexpr void check(detail::checker& c, bool counts_overdue) const noexcept {
+        if (counts() || counts_overdue) c.positive("slow_call.longer_than", longer_than);
+        if (counts_overdue) {
+            c.require(counts(), "slow_call.longer_than", static_cast<double>(longer_than.count),
+                      "must be given, for the window counts overdue calls");
+        }
         c.share("slow_call.rate", rate);
     }
 };
@@ -87,7 +91,7 @@ struct breaker_config {
         detail::checker c("breaker");
         c.share("failure_rate", failure_rate)
             .require(minimum_calls >= 1, "minimum_calls", minimum_calls, "must be at least 1");
-        slow_call.check(c);
+        slow_call.check(c, Window::counts_overdue);
         if (!c.error) window.check(c, thresholds());
         detail::check_recovery(c, *this);
         return c.error;
@@ -96,6 +100,11 @@ struct breaker_config {
     template <class Counts>
     judgement judge(const Counts& counts, call& c, std::uint64_t generation) const noexcept {
         return counts.judge(window, c, generation, thresholds());
+    }
+    template <class Counts>
+    judgement judge_overdue(const Counts& counts, call& c, std::uint64_t generation,
+                            std::uint64_t overdue) const noexcept {
+        return counts.judge_overdue(window, c, generation, thresholds(), overdue);
     }
     constexpr judgement judge_probes(const window_counts& probes) const noexcept {
         const auto minimum = static_cast<std::uint64_t>(detail::lesser(minimum_calls, half_open_calls));
@@ -123,7 +132,7 @@ struct breaker_config<Window> {
     constexpr config_error validate() const noexcept {
         detail::checker c("breaker");
         window.check(c);
-        slow_call.check(c);
+        slow_call.check(c, Window::counts_overdue);
         c.require(slow_call.rate == 1, "slow_call.rate", slow_call.rate,
                   "must be 1: calls in a row have no rate, each slow one counts as a failure");
         detail::check_recovery(c, *this);
@@ -133,6 +142,11 @@ struct breaker_config<Window> {
     template <class Counts>
     judgement judge(const Counts& counts, call& c, std::uint64_t generation) const noexcept {
         return counts.judge(window, c, generation);
+    }
+    template <class Counts>
+    judgement judge_overdue(const Counts& counts, call& c, std::uint64_t generation,
+                            std::uint64_t overdue) const noexcept {
+        return counts.judge_overdue(window, c, generation, overdue);
     }
     constexpr judgement judge_probes(const window_counts& probes) const noexcept {
         if (probes.failed > 0) return judgement::failing;

@@ -74,6 +74,7 @@ struct circuit_stats {
     double failure_rate = 0;    ///< of the window; 0 where it is empty
     double slow_rate = 0;       ///< of the window; 0 where it is empty
     std::uint64_t rejected = 0; ///< since the last transition
+    std::uint64_t overdue = 0;  ///< calls under way for longer than a call may take; 0 where the window counts none
     circuit_totals totals{};
 };
 
@@ -93,7 +94,7 @@ class transition_log {
                                               std::memory_order_relaxed))
             return;
         // A reader that sees the same number before and after has read what belongs to it: the fences pair with its.
-        std::atomic_thread_fence(std::memory_order_release);
+        Atomics::fence(std::memory_order_release);
         e.at.store(t.at.time_since_epoch().count(), std::memory_order_relaxed);
         e.what.store(static_cast<std::uint32_t>(t.from) << 16 | static_cast<std::uint32_t>(t.to) << 8 |
                          static_cast<std::uint32_t>(t.cause),
@@ -110,7 +111,7 @@ class transition_log {
             if (e.number.load(std::memory_order_acquire) != turn + 1) continue;
             const std::int64_t at = e.at.load(std::memory_order_relaxed);
             const std::uint32_t what = e.what.load(std::memory_order_relaxed);
-            std::atomic_thread_fence(std::memory_order_acquire);
+            Atomics::fence(std::memory_order_acquire);
             if (e.number.load(std::memory_order_relaxed) != turn + 1) continue;
             log.entries[log.size++] = {time_point(std::chrono::nanoseconds(at)), static_cast<circuit_state>(what >> 16),
                                        static_cast<circuit_state>(what >> 8 & 0xff),

@@ -101,7 +101,7 @@ def measured(run, code, names):
 
 
 everything = ["hot_raw", "hot_by_hand", "hot_flat", "hot_flat_value", "hot_static", "hot_static_once", "hot_static_value",
-              "hot_stored",              "hot_flat_passed", "hot_static_passed", "hot_stored_passed"]
+              "hot_stored", "hot_overdue", "hot_flat_passed", "hot_static_passed", "hot_stored_passed"]
 paths = measured(program, program, everything)
 shared = measured(program_with_library, library, ["hot_raw", "hot_flat", "hot_static", "hot_stored"])
 over = {name: path.per_call - paths["hot_raw"].per_call for name, path in paths.items()}
@@ -137,7 +137,7 @@ check("hot_static in ratio to hot_flat, in a shared library", shared_over["hot_s
       f"{shared_over['hot_static'] / shared_over['hot_flat']:.2f}, budget 1.00")
 
 for where, found in (("", paths), (" in a shared library", shared)):
-    for name in ("hot_static", "hot_static_value", "hot_stored", "hot_static_passed", "hot_stored_passed"):
+    for name in ("hot_static", "hot_static_value", "hot_stored", "hot_overdue", "hot_static_passed", "hot_stored_passed"):
         if name not in found:
             continue
         path = found[name]
@@ -146,7 +146,9 @@ for where, found in (("", paths), (" in a shared library", shared)):
         check(f"{name}{where}: no call but the user's", not path.others, sorted(path.others) or "none")
         check(f"{name}{where}: no lock prefix", not path.locked(), path.locked() or "none")
         check(f"{name}{where}: no allocation", path.allocations == 0, path.allocations)
-        check(f"{name}{where}: one write that is not to the stack", len(path.stores()) == 1, "; ".join(path.stores()))
+        # Calls in flight are counted when they begin and when they end.
+        writes = 3 if name == "hot_overdue" else 1
+        check(f"{name}{where}: writes that are not to the stack", len(path.stores()) == writes, "; ".join(path.stores()))
 
 for name, most in refused_in_all.items():
     path = healthy_path(program, name, program)

@@ -23,6 +23,10 @@ namespace {
 constexpr auto chain = keel::timeout(50ms) | keel::retry<keel::exp_jitter> | keel::breaker<keel::sliding_window>;
 keel::static_pipeline<chain, keel::cached_clock> fixed;
 keel::static_pipeline<keel::timeout(50ms) | keel::breaker<keel::sliding_window>, keel::cached_clock> fixed_once;
+keel::static_pipeline<keel::breaker<keel::basic_sliding_window<{.count_overdue = true}>>(
+                          {.slow_call = {.longer_than = 24h, .rate = 0.5}}),
+                      keel::cached_clock>
+    overdue;
 keel::pipeline stored{chain, keel::cached_clock{}};
 keel::static_pipeline<keel::timeout(50ms) | keel::retry<keel::exp_jitter>({.attempts = 1}) |
                           keel::breaker<keel::sliding_window>({.minimum_calls = 1, .open_for = 24h}),
@@ -62,6 +66,9 @@ int hot_static_value(int key, void*) {
 int hot_stored(int key, void*) {
     return stored([&] { return fetch(key); });
 }
+int hot_overdue(int key, void*) {
+    return overdue([&] { return fetch(key); });
+}
 int hot_flat_passed(int key, void* guard) {
     return static_cast<decltype(by_hand)*>(guard)->flat([&] { return fetch(key); });
 }
@@ -93,6 +100,7 @@ const path* find_path(const char* name) {
         {"hot_static_once", hot_static_once, nullptr},
         {"hot_static_value", hot_static_value, nullptr},
         {"hot_stored", hot_stored, nullptr},
+        {"hot_overdue", hot_overdue, nullptr},
         {"hot_flat_passed", hot_flat_passed, &by_hand},
         {"hot_static_passed", hot_static_passed, &fixed},
         {"hot_stored_passed", hot_stored_passed, &stored},

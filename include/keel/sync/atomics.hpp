@@ -8,11 +8,12 @@
 
 namespace keel {
 
-/// Where the lock-free parts take their atomics and their thread's index from. A test can pass a policy of its own
-/// with the same members, and run them under a scheduler that explores interleavings.
+/// Where the lock-free parts take their atomics, their fences and their thread's index from. A test can pass a policy
+/// of its own with the same members, and run them under a scheduler that explores interleavings.
 struct std_atomics {
     template <class T>
     using atomic = std::atomic<T>;
+    static void fence(std::memory_order order) noexcept { std::atomic_thread_fence(order); }
 
     static constexpr std::uint32_t no_slot = thread_slots::none;
     KEEL_ALWAYS_INLINE static std::uint32_t slot() noexcept { return thread_slots::current(); }

@@ -14,13 +14,21 @@
 
 namespace keel {
 
+struct consecutive_failures_options {
+    bool count_overdue = false; ///< calls count as slow, and so as failures, while they are under way
+    std::size_t shards = 16;    ///< where they do: threads that count them without an atomic read-modify-write; 128
+                                ///< bytes each
+};
+
 /// Failures in a row, across all threads; a slow call counts as one. A success reads the count, and writes only where
-/// it is not zero.
-struct consecutive_failures {
+/// it is not zero: healthy calls are in no statistics.
+template <consecutive_failures_options Options = consecutive_failures_options{}>
+struct basic_consecutive_failures {
     int failures = 5; ///< at least 1
 
     static constexpr bool by_rate = false;
-    static constexpr std::size_t shards = 1;
+    static constexpr std::size_t shards = Options.count_overdue ? Options.shards : 1;
+    static constexpr bool counts_overdue = Options.count_overdue;
 
     constexpr void check(detail::checker& c) const noexcept {
         c.require(failures >= 1, "window.failures", failures, "must be at least 1");
@@ -30,16 +38,21 @@ struct consecutive_failures {
     class counts;
 };
 
+using consecutive_failures = basic_consecutive_failures<>;
+
+template <consecutive_failures_options Options>
 template <class Atomics>
-class consecutive_failures::counts {
+class basic_consecutive_failures<Options>::counts {
   public:
-    KEEL_ALWAYS_INLINE bool try_success(const consecutive_failures&, call&) noexcept {
+    using window = basic_consecutive_failures;
+
+    KEEL_ALWAYS_INLINE bool try_success(const window&, call&) noexcept {
         return static_cast<std::uint32_t>(row_.load(std::memory_order_relaxed)) == 0;
     }
 
     // The generation stands beside the count: a row is neither continued in another one, nor judged in it, nor ended by
     // a result of an earlier one that was on its way when the next began.
-    void record(const consecutive_failures&, call&, std::uint64_t generation, detail::graded g) noexcept {
+    void record(const window&, call&, std::uint64_t generation, detail::graded g) noexcept {
         recorded_.fetch_add(1, std::memory_order_relaxed);
         const bool bad = g.failed || g.slow;
         std::uint64_t seen = row_.load(std::memory_order_relaxed);
@@ -50,12 +63,17 @@ class consecutive_failures::counts {
         } while (!row_.compare_exchange_weak(seen, next, std::memory_order_relaxed));
     }
 
-    judgement judge(const consecutive_failures& w, call&, std::uint64_t generation) const noexcept {
+    judgement judge(const window& w, call&, std::uint64_t generation) const noexcept {
         return row(generation) >= static_cast<std::uint64_t>(w.failures) ? judgement::failing : judgement::healthy;
+    }
+    /// As if the last `overdue` calls had just been recorded as slow ones.
+    judgement judge_overdue(const window& w, call&, std::uint64_t generation, std::uint64_t overdue) const noexcept {
+        return row(generation) + overdue >= static_cast<std::uint64_t>(w.failures) ? judgement::slow
+                                                                                   : judgement::healthy;
     }
 
     /// The failures in a row: all that this window remembers.
-    window_counts counted(const consecutive_failures&, time_point, std::uint64_t generation) const noexcept {
+    window_counts counted(const window&, time_point, std::uint64_t generation) const noexcept {
         const std::uint64_t failed = row(generation);
         return {.calls = failed, .failed = failed};
     }
@@ -63,7 +81,7 @@ class consecutive_failures::counts {
     /// All that were ever recorded: failures, slow calls and what ended a row of them.
     std::uint64_t total() const noexcept { return recorded_.load(std::memory_order_relaxed); }
 
-    void start_over(const consecutive_failures&, call&) noexcept {}
+    void start_over(const window&, call&) noexcept {}
 
   private:
     std::uint64_t row(std::uint64_t generation) const noexcept {

@@ -7,6 +7,7 @@
 #include "../policy.hpp"
 #include "../sync/atomics.hpp"
 #include "../sync/cache_line.hpp"
+#include "epoch.hpp"
 #include "judgement.hpp"
 
 #include <array>
@@ -18,8 +19,9 @@
 namespace keel {
 
 struct sliding_time_window_options {
-    std::size_t shards = 16;  ///< threads that count without an atomic read-modify-write
-    std::size_t buckets = 16; ///< the most that a window may have; 8 bytes each in each shard
+    std::size_t shards = 16;    ///< threads that count without an atomic read-modify-write
+    std::size_t buckets = 16;   ///< the most that a window may have; 8 bytes each in each shard
+    bool count_overdue = false; ///< calls count as slow while they are under way; 128 bytes for each shard
 };
 
 /// The results of the last `span`: the current bucket, which is not over yet, and the `buckets - 1` before it. Buckets
@@ -31,6 +33,7 @@ struct basic_sliding_time_window {
 
     static constexpr bool by_rate = true;
     static constexpr std::size_t shards = Options.shards;
+    static constexpr bool counts_overdue = Options.count_overdue;
 
     constexpr void check(detail::checker& c, const detail::thresholds&) const noexcept {
         c.positive("window.span", span)
@@ -112,7 +115,7 @@ class basic_sliding_time_window<Options>::counts {
         count_call(w, c);
         if (!g.failed && !g.slow) {
             // Of two that reach the minimum of calls at once, the later one sees both.
-            std::atomic_thread_fence(std::memory_order_seq_cst);
+            Atomics::fence(std::memory_order_seq_cst);
             return;
         }
         if (g.failed) add_shared(failed_.buckets[index(w, c.now())], epoch(w, c.now()));
@@ -121,7 +124,14 @@ class basic_sliding_time_window<Options>::counts {
     }
 
     judgement judge(const window& w, call& c, std::uint64_t generation, const detail::thresholds& t) const noexcept {
-        const window_counts held = counted(w, c.now(), generation);
+        return judge_overdue(w, c, generation, t, 0);
+    }
+    /// As if `overdue` calls had just been recorded as slow ones.
+    judgement judge_overdue(const window& w, call& c, std::uint64_t generation, const detail::thresholds& t,
+                            std::uint64_t overdue) const noexcept {
+        window_counts held = counted(w, c.now(), generation);
+        held.calls += overdue;
+        held.slow += overdue;
         if (held.calls < static_cast<std::uint64_t>(t.minimum_calls)) return judgement::too_few;
         return t.judge(held);
     }
@@ -178,15 +188,13 @@ class basic_sliding_time_window<Options>::counts {
 
     static std::int64_t ticks(time_point t) noexcept { return t.time_since_epoch().count(); }
     static std::int64_t number(const window& w, time_point at) noexcept {
-        const std::int64_t t = ticks(at);
-        return t / w.bucket_length() - (t % w.bucket_length() < 0 ? 1 : 0);
+        return detail::epoch_number(at, w.bucket_length());
     }
     static std::uint32_t epoch(const window& w, time_point at) noexcept {
         return static_cast<std::uint32_t>(number(w, at));
     }
     static std::size_t index(const window& w, time_point at) noexcept {
-        const std::int64_t i = number(w, at) % w.buckets; // of the sign of the number
-        return static_cast<std::size_t>(i < 0 ? i + w.buckets : i);
+        return detail::epoch_index(number(w, at), static_cast<std::size_t>(w.buckets));
     }
 
     void count_call(const window& w, call& c) noexcept {

@@ -19,6 +19,7 @@ namespace keel {
 struct sliding_window_options {
     std::size_t shards = 16;    ///< threads that count without an atomic read-modify-write; 64 bytes each
     std::size_t failures = 256; ///< failures, or slow calls, that trip the largest window; 16 bytes each
+    bool count_overdue = false; ///< calls count as slow while they are under way; 128 bytes for each shard
 };
 
 /// The last `calls` results, exactly. A success costs one plain addition in a cache line of this thread: it can never
@@ -29,6 +30,7 @@ struct basic_sliding_window {
 
     static constexpr bool by_rate = true;
     static constexpr std::size_t shards = Options.shards;
+    static constexpr bool counts_overdue = Options.count_overdue;
 
     constexpr void check(detail::checker& c, const detail::thresholds& t) const noexcept {
         c.require(calls >= 1, "window.calls", calls, "must be at least 1");
@@ -62,7 +64,7 @@ class basic_sliding_window<Options>::counts {
         calls_.count();
         if (!g.failed && !g.slow) {
             // Of two that reach the minimum of calls at once, the later one sees both.
-            std::atomic_thread_fence(std::memory_order_seq_cst);
+            Atomics::fence(std::memory_order_seq_cst);
             return;
         }
         const std::uint64_t position = calls_.sum();
@@ -88,14 +90,24 @@ class basic_sliding_window<Options>::counts {
         }
     }
 
-    window_counts counted(const window& w, time_point, std::uint64_t) const noexcept {
+    /// As if the last `overdue` calls had just been recorded as slow ones.
+    judgement judge_overdue(const window& w, call& c, std::uint64_t generation, const detail::thresholds& t,
+                            std::uint64_t overdue) const noexcept {
+        const window_counts held = counted(w, c.now(), generation, overdue);
+        const auto minimum = static_cast<std::uint64_t>(detail::lesser(t.minimum_calls, w.calls));
+        return held.calls < minimum ? judgement::too_few : t.judge(held);
+    }
+
+    window_counts counted(const window& w, time_point, std::uint64_t, std::uint64_t overdue = 0) const noexcept {
         const std::uint64_t noted_failed = failures_.noted();
         const std::uint64_t noted_slow = slow_.noted();
-        const extent e = held(w);
+        const std::uint64_t new_ones = detail::lesser(overdue, static_cast<std::uint64_t>(w.calls));
+        const extent e = held(w, new_ones);
         const auto failed = failures_.after(e.since, noted_failed);
+        const auto slow = slow_.after(e.since, noted_slow);
         // Two that are recorded at once may note one position.
-        return {e.size, detail::lesser(failed.all, e.size),
-                detail::lesser(slow_.after(e.since, noted_slow).all, e.size), detail::lesser(failed.marked, e.size)};
+        return {e.size + new_ones, detail::lesser(failed.all, e.size), detail::lesser(slow.all, e.size) + new_ones,
+                detail::lesser(failed.marked, e.size)};
     }
     /// All that were ever recorded.
     std::uint64_t total() const noexcept { return calls_.sum(); }
@@ -111,10 +123,10 @@ class basic_sliding_window<Options>::counts {
         std::uint64_t size;  // calls in the window
         std::uint64_t since; // the position before its first one
     };
-    extent held(const window& w) const noexcept {
+    extent held(const window& w, std::uint64_t room_for = 0) const noexcept {
         const std::uint64_t total = calls_.sum();
         const std::uint64_t first = detail::lesser(first_.load(std::memory_order_relaxed), total);
-        const std::uint64_t size = detail::lesser(total - first, static_cast<std::uint64_t>(w.calls));
+        const std::uint64_t size = detail::lesser(total - first, static_cast<std::uint64_t>(w.calls) - room_for);
         return {size, total - size};
     }
 
