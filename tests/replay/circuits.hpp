@@ -1,7 +1,7 @@
 #pragma once
 // SPDX-License-Identifier: BSL-1.0
 
-#include "applicable.hpp"
+#include "config.hpp"
 #include "support/hand_driven.hpp"
 #include "trace.hpp"
 
@@ -10,34 +10,14 @@
 #include <keel/pipeline.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <expected>
 #include <map>
 #include <string>
+#include <system_error>
+#include <vector>
 
 namespace replay {
-
-using time_window = keel::basic_sliding_time_window<{.shards = 2, .buckets = 64}>;
-
-template <class Window>
-keel::breaker_config<Window> config_of(const trace& t) {
-    keel::breaker_config<Window> c{};
-    if constexpr (requires { c.window.calls; })
-        c.window.calls = t.size;
-    else
-        c.window = {.span = std::chrono::seconds(t.size), .buckets = t.size};
-    c.failure_rate = t.failure_rate / 100;
-    c.minimum_calls = t.minimum_calls;
-    c.open_for = t.open_for;
-    c.half_open_calls = t.probes;
-    c.half_open_max_wait = t.half_open_for.count() > 0 ? keel::nanos(t.half_open_for) : keel::longest;
-    c.growth.jitter = 0;
-    return c;
-}
-
-constexpr char letter(keel::circuit_state s) {
-    constexpr char letters[] = {'C', 'O', 'H', 'F', 'D', 'M'};
-    return letters[static_cast<std::size_t>(s)];
-}
 
 /// What keel made of a record otherwise than Resilience4j; empty where it agrees.
 struct difference {
@@ -46,8 +26,8 @@ struct difference {
 };
 
 /// Feeds the first `records` of a trace to a circuit through the hooks of a breaker, calls in flight and all. Express:
-/// by the healthy path where that takes them. Otherwise by the cold one alone, and after each record it is counted how
-/// many more probes the circuit lets out, and whether it says that it refuses.
+/// by the healthy path where that takes them, and with the counts after each record. Otherwise by the cold one alone,
+/// and after each record it is counted how many more probes the circuit lets out, and whether it says that it refuses.
 template <class Window, bool Express>
 difference by_hooks(const trace& t, std::size_t records, const keel::breaker_config<Window>& config) {
     support::hand_driven<Window, Express> c(config, t.start);
@@ -63,6 +43,8 @@ difference by_hooks(const trace& t, std::size_t records, const keel::breaker_con
             const auto p = c.ask();
             if (p.has_value() != (r.b == 1)) return {i, p ? "keel lets the call through" : "keel refuses the call"};
             if (p) calls[r.a] = *p;
+        } else if (r.by_hand()) {
+            set_by_hand(c.circuit, r.op);
         } else {
             c.end(calls.at(r.a), r.op == "S"   ? keel::ending::succeeded
                                  : r.op == "F" ? keel::ending::failed
@@ -71,14 +53,17 @@ difference by_hooks(const trace& t, std::size_t records, const keel::breaker_con
         }
         if (const char state = letter(c.state()); state != r.state)
             return {i, std::string("keel is in state ") + state};
-        if (r.state == 'O' && before != 'O') opened = c.clock.now();
-        if (r.state == 'H' && before != 'H') probes_left = t.probes;
+        if (r.state == 'O' && (before != 'O' || r.by_hand())) opened = c.clock.now();
+        if (r.state == 'H' && (before != 'H' || r.by_hand())) probes_left = t.probes;
         if (r.state == 'H') {
             if (r.op == "A") probes_left -= r.b;
             if (r.op == "R" && before == 'H') ++probes_left;
         }
         before = r.state;
-        if constexpr (!Express) {
+        if constexpr (Express) {
+            if (const std::string wrong = difference_of(c.circuit.stats(), r); !wrong.empty())
+                return {i, "keel differs in" + wrong};
+        } else {
             if (r.state == 'O' && c.refuses() != (c.clock.now() < opened + keel::nanos(t.open_for)))
                 return {i, "keel is wrong on whether it would refuse"};
             if (r.state == 'H' && c.room() != probes_left)
@@ -89,11 +74,24 @@ difference by_hooks(const trace& t, std::size_t records, const keel::breaker_con
     return {};
 }
 
+/// Whether calls end in the opposite order of their beginning.
+inline bool calls_are_nested(const trace& t, std::size_t records) {
+    std::vector<std::int64_t> calls;
+    for (std::size_t i = 0; i < records; ++i) {
+        const record& r = t.records[i];
+        if (r.op == "A" && r.b == 1) calls.push_back(r.a);
+        if (!r.ends_call()) continue;
+        if (calls.empty() || calls.back() != r.a) return false;
+        calls.pop_back();
+    }
+    return true;
+}
+
 struct released {};
 struct given_up {};
 
 /// Feeds the same to a pipeline: the records between the beginning of a call and its end are what the function does.
-/// Only where calls end in the opposite order of their beginning.
+/// Only where `calls_are_nested`.
 template <class Window>
 class by_pipeline {
   public:
@@ -131,10 +129,11 @@ class by_pipeline {
             }
             if (r.op == "V")
                 clock_.advance(keel::nanos(r.b));
+            else if (r.by_hand())
+                set_by_hand(pipeline_.circuit(), r.op);
             else
                 begin(r);
-            if (const char state = letter(pipeline_.circuit().state()); state != trace_.records[at_].state)
-                differ(std::string("keel is in state ") + state);
+            compare(trace_.records[at_]);
             ++at_;
         }
         return nullptr;
@@ -147,8 +146,7 @@ class by_pipeline {
             const result outcome = pipeline_([&]() -> result {
                 invoked = true;
                 if (r.b != 1) differ("keel lets the call through");
-                if (const char state = letter(pipeline_.circuit().state()); state != r.state)
-                    differ(std::string("keel is in state ") + state);
+                compare(r);
                 ++at_;
                 const record* end = play(r.a);
                 if (end == nullptr || end->op == "R") throw released{};
@@ -161,6 +159,11 @@ class by_pipeline {
         if (at_ == records_) throw given_up{}; // the trace ended, or keel's part of it, with this call in flight
         if (refused == invoked) differ("keel refuses a call that it has made");
         if (refused && r.b == 1) differ("keel refuses the call");
+    }
+
+    void compare(const record& r) {
+        const std::string wrong = difference_of(pipeline_.circuit().stats(), r);
+        if (!wrong.empty()) differ("keel differs in" + wrong);
     }
 
     [[noreturn]] void differ(const std::string& what) {

@@ -1,10 +1,12 @@
 #pragma once
 // SPDX-License-Identifier: BSL-1.0
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <optional>
+#include <vector>
 
 namespace replay {
 
@@ -17,6 +19,16 @@ inline std::optional<std::filesystem::path> folder(int argc, char** argv) {
     if (std::filesystem::is_directory(named)) return named;
     std::printf("skipped: there are no recorded traces in %s (KEEL_TRACES names another folder)\n", named.c_str());
     return std::nullopt;
+}
+
+/// The recordings in it, by name.
+inline std::vector<std::filesystem::path> files_of(const std::filesystem::path& folder) {
+    std::vector<std::filesystem::path> files;
+    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+        if (entry.path().filename().string().ends_with(".public.txt")) files.push_back(entry.path());
+    }
+    std::ranges::sort(files);
+    return files;
 }
 
 } // namespace replay
