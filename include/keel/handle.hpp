@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSL-1.0
 
 #include "detail/macros.hpp"
+#include "detail/says_nothing.hpp"
 #include "outcome.hpp"
 #include "result.hpp"
 
@@ -119,7 +120,10 @@ struct selectors<> {
 ///
 /// Without selectors: a value is a success, an error and an exception are failures. The first failing selector for
 /// values, errors or exceptions replaces that rule for its kind: what none of them selects is a success. Ignoring
-/// wins over failing. Rejections by other policies are not up to selectors (see `outcome::default_ending`).
+/// wins over failing. What says nothing about the callee is ignored unless a selector calls it a failure: an error code
+/// or a `std::system_error` that means `std::errc::operation_canceled`, or a rejection of a pipeline further in, except
+/// that it timed out. Rejections by other policies of this chain are not up to selectors (see
+/// `outcome::default_ending`).
 template <class Failing = detail::selectors<>, class Ignoring = detail::selectors<>>
 struct handle {
     Failing failing{};
@@ -140,10 +144,9 @@ struct handle {
     ending operator()(const outcome_of<R>& o) const {
         if (o.exception()) {
             if (ignoring.any_exception(o.exception())) return ending::ignored;
-            if constexpr (Failing::by_exception)
-                return failing.any_exception(o.exception()) ? ending::failed : ending::succeeded;
-            else
-                return ending::failed;
+            if (failing.any_exception(o.exception())) return ending::failed;
+            if (detail::exception_says_nothing(o.exception())) return ending::ignored;
+            return Failing::by_exception ? ending::succeeded : ending::failed;
         }
         return o.returned() ? of_result(*o.result()) : o.default_ending();
     }
@@ -203,11 +206,9 @@ struct handle {
         const auto* error = detail::error_in(r);
         if (error == nullptr) return ending::failed;
         if (ignoring.any(*error)) return ending::ignored;
-        if constexpr (Failing::template by<std::remove_cvref_t<decltype(*error)>>) {
-            return failing.any(*error) ? ending::failed : ending::succeeded;
-        } else {
-            return ending::failed;
-        }
+        if (failing.any(*error)) return ending::failed;
+        if (detail::says_nothing(*error)) return ending::ignored;
+        return Failing::template by<std::remove_cvref_t<decltype(*error)>> ? ending::succeeded : ending::failed;
     }
 };
 

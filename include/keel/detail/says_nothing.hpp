@@ -1,0 +1,53 @@
+#pragma once
+// SPDX-License-Identifier: BSL-1.0
+
+#include "../error.hpp"
+#include "macros.hpp"
+
+#include <concepts>
+#include <exception>
+#include <system_error>
+
+namespace keel::detail {
+
+template <class X>
+concept carries_rejection = requires(const X& error) {
+    { error.is_rejection() } -> std::same_as<bool>;
+    { error.reason() } -> std::same_as<errc>;
+};
+
+/// Whether an error says nothing about the health of what was called: it was cancelled, or a policy of a pipeline
+/// further in refused the call. That it timed out says something.
+template <class X>
+bool says_nothing([[maybe_unused]] const X& error) noexcept {
+    if constexpr (std::same_as<X, errc>) {
+        return error != errc::timed_out;
+    } else if constexpr (std::same_as<X, std::errc>) {
+        return error == std::errc::operation_canceled;
+    } else if constexpr (carries_rejection<X>) {
+        return error.is_rejection() && says_nothing(error.reason());
+    } else if constexpr (std::convertible_to<const X&, std::error_code>) {
+        const std::error_code code = error;
+        if (code.category() == category()) return says_nothing(static_cast<errc>(code.value()));
+        return code == std::errc::operation_canceled;
+    } else {
+        return false;
+    }
+}
+
+/// The same of an exception: a `std::system_error` with such a code, which `keel::rejected` is one of.
+inline bool exception_says_nothing([[maybe_unused]] const std::exception_ptr& thrown) noexcept {
+#if KEEL_HAS_EXCEPTIONS
+    try {
+        std::rethrow_exception(thrown);
+    } catch (const std::system_error& e) {
+        return says_nothing(e.code());
+    } catch (...) {
+        return false;
+    }
+#else
+    return false;
+#endif
+}
+
+} // namespace keel::detail
