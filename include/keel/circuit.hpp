@@ -483,6 +483,8 @@ circuit_stats circuit<Window, Clock, Atomics>::stats() const noexcept {
         s.totals.rejected - detail::lesser(rejected_before_.load(std::memory_order_relaxed), s.totals.rejected);
     for (std::size_t i = 0; i < figures; ++i)
         s.totals.*figure[i] -= detail::lesser(reset_at_[i].load(std::memory_order_relaxed), s.totals.*figure[i]);
+    // Not their own difference: a failure that was being recorded during a reset was a call before, and fails after.
+    s.totals.calls = s.totals.successes + s.totals.failures + s.totals.ignored + s.totals.late;
     return s;
 }
 
