@@ -3,9 +3,12 @@
 
 #include <cassert>
 #include <chrono>
+#include <cstdio>
 #include <expected>
 #include <stdexcept>
 #include <system_error>
+#include <utility>
+#include <vector>
 
 using namespace std::chrono_literals;
 
@@ -24,6 +27,70 @@ constexpr auto by_time = keel::breaker<keel::sliding_time_window>({.window = {.s
 constexpr auto in_a_row = keel::breaker<keel::consecutive_failures>({.window = {.failures = 3}, .open_for = 120s});
 
 constexpr auto lenient = keel::breaker<>.ignoring<no_such_key>();
+
+constexpr auto impatient = keel::breaker<>({.slow_call = {.longer_than = 2s, .rate = 0.5}});
+
+using watchful = keel::basic_sliding_window<{.count_overdue = true}>;
+constexpr auto watching = keel::breaker<watchful>({.slow_call = {.longer_than = 2s, .rate = 0.5}});
+
+using many = keel::basic_sliding_window<{.shards = 1, .failures = 16}>; // for thousands of circuits
+static_assert(sizeof(keel::circuit<many>) < sizeof(keel::circuit<>));
+
+void slow_calls() {
+    keel::manual_clock time;
+    keel::pipeline p{impatient, time};
+    for (int i = 0; i < 20; ++i) {
+        static_cast<void>(p([&]() -> answer {
+            time.advance(3s);
+            return 42;
+        }));
+    }
+    assert(p.circuit().state() == keel::circuit_state::open);
+}
+
+void overdue() {
+    keel::manual_clock time;
+    keel::circuit<watchful, keel::manual_clock> c{watching.config, time};
+    std::vector<decltype(c)::acquired> hanging;
+    for (int i = 0; i < 20; ++i)
+        hanging.push_back(c.try_acquire());
+    time.advance(2s + 250ms);
+    assert(!c.try_acquire() && c.state() == keel::circuit_state::open);
+}
+
+void telling() {
+    keel::manual_clock time;
+    keel::pipeline p{by_rate, time};
+    for (int i = 0; i < 20; ++i)
+        static_cast<void>(p(fail));
+
+    const keel::circuit_stats now = p.circuit().stats();
+    assert(now.state == keel::circuit_state::open && now.totals.opens == 1);
+    assert(now.totals.calls == now.totals.successes + now.totals.failures + now.totals.ignored + now.totals.late);
+
+    for (const keel::circuit_transition& t : p.circuit().log())
+        std::printf("%s to %s: %s\n", name(t.from), name(t.to), name(t.cause)); // closed to open: failures
+
+    try {
+        p([] { return 42; });
+    } catch (const keel::rejected& e) {
+        assert(e.reason() == keel::errc::circuit_open && e.retry_after() == 30s);
+    }
+}
+
+// A transport that answers through a callback.
+bool busy(std::chrono::nanoseconds) { return false; }
+template <class Done>
+bool send(Done done) {
+    done(true);
+    return true;
+}
+bool by_permit() {
+    keel::circuit<> payments_circuit{{.open_for = 10s}};
+    auto permit = payments_circuit.try_acquire();
+    if (!permit) return busy(permit.retry_after());
+    return send([permit = std::move(permit)](bool ok) mutable { ok ? permit.success() : permit.failure(); });
+}
 
 void usage() {
     keel::manual_clock time;
@@ -109,4 +176,8 @@ int main() {
     lost_probe();
     sharing();
     selecting();
+    slow_calls();
+    overdue();
+    telling();
+    assert(by_permit());
 }
