@@ -140,6 +140,10 @@ void add_healthy() {
     add_static<keel::breaker<keel::sliding_window>>("breaker<sliding_window>");
     add_static<keel::breaker<keel::consecutive_failures>>("breaker<consecutive_failures>");
     add_static_with_clocks<keel::breaker<keel::sliding_time_window>>("breaker<sliding_time_window>");
+    using watchful = keel::basic_sliding_window<{.count_overdue = true}>;
+    add_static_with_clocks<keel::breaker<>({.slow_call = {.longer_than = 2s}})>("breaker, slow calls counted");
+    add_static_with_clocks<keel::breaker<watchful>({.slow_call = {.longer_than = 2s}})>(
+        "breaker, overdue calls counted");
     add_static_with_clocks<keel::timeout>("timeout");
 
     for_each_clock([]<class Clock>(const char* clock, std::type_identity<Clock>) {

@@ -61,8 +61,7 @@ int run(std::map<std::string, int>& option, const std::vector<std::string>& urls
                      keel::breaker<keel::consecutive_failures>({.window = {.failures = option["--failures"]},
                                                                 .open_for = milliseconds(option["--open-ms"]),
                                                                 .half_open_calls = 2})};
-    static constexpr const char* names[] = {"closed", "open", "half_open"};
-    const auto state = [&] { return names[static_cast<int>(p.circuit().state())]; };
+    const auto state = [&] { return name(p.circuit().state()); };
     auto report = [&, last = state()]() mutable {
         const char* now = state();
         if (now != last) std::cout << "circuit: " << last << " -> " << now << std::endl;
