@@ -1,13 +1,14 @@
 #pragma once
 // SPDX-License-Identifier: BSL-1.0
 
-// Where code under test takes its atomics, its fences, its thread's slot and its time from. To be included before keel.
+// Where code under test takes its atomics, its fences, its thread's slot and its time from, under the explorer.
 
 #include "explorer.hpp"
 
 #include <atomic>
 #include <cstdint>
 #include <source_location>
+#include <string>
 
 namespace race {
 
@@ -90,10 +91,17 @@ class atomic {
 
 inline void fence(order o, where w = where::current()) { explorer::the().fence(o, w); }
 
-} // namespace race
+inline std::int64_t now() { return explorer::the().now(); }
+inline void advance(std::int64_t ns) { explorer::the().advance(ns); }
+inline void boundary(std::uint64_t result, std::uint64_t held) { explorer::the().boundary(result, held); }
+/// Thread i has slot i; before and after the threads, slot 0.
+inline std::uint32_t thread_slot() noexcept {
+    return explorer::the().in_thread() ? static_cast<std::uint32_t>(explorer::the().current()) : 0;
+}
 
-// The fences of keel are std's by name. Not what the standard allows in `std`, but the only way to see the real code's.
-namespace std {
-inline void explored_thread_fence(memory_order o, source_location w = source_location::current()) { race::fence(o, w); }
-} // namespace std
-#define atomic_thread_fence explored_thread_fence
+template <class World>
+report explore_one(const limits& l, weakening w, const std::string& script) {
+    return explorer::the().explore<World>(l, w, script);
+}
+
+} // namespace race

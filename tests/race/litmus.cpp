@@ -363,7 +363,7 @@ void compare(unsigned programs) {
                 constexpr order orders[]{rlx, rlx, acq, rel, both, sc};
                 o = {static_cast<int>(random() % 6), static_cast<int>(random() % 3), orders[random() % 6]};
             }
-        race::limits l{.acquire_fences = true};
+        race::limits l;
         outcomes.clear();
         few += race::explorer::the().explore<World>(l).executions;
         const auto reduced = std::exchange(outcomes, {});
@@ -378,7 +378,7 @@ void compare(unsigned programs) {
 }
 
 template <class World>
-void expect(const char* name, bool seen, race::limits l = {.acquire_fences = true}) {
+void expect(const char* name, bool seen, race::limits l = {}) {
     const race::report r = race::explorer::the().explore<World>(l);
     const bool found = !r;
     const bool right = found == seen && (seen || r.complete);

@@ -3,6 +3,7 @@
 // Why each memory order of keel's circuit is what it is: one operation at a time is made weaker, and every scenario
 // runs again. Prints which scenario fails then; where none does, the order is not justified by what is tested here.
 
+#include "explorer.hpp"
 #include "scenarios.hpp"
 
 #include <algorithm>
@@ -69,7 +70,8 @@ int main() {
     };
     std::vector<tried> by_cost;
     const auto& all = race::explorer::the().sites();
-    for (const race::scenario& s : race::scenarios()) {
+    const race::scenario_list scenarios = race::scenarios();
+    for (const race::scenario& s : scenarios) {
         std::vector<std::uint64_t> before;
         for (const auto& at : all)
             before.push_back(at->executed);

@@ -1,7 +1,7 @@
 #pragma once
 // SPDX-License-Identifier: BSL-1.0
 
-#include "explorer.hpp"
+#include "report.hpp"
 
 #include <string>
 #include <vector>
@@ -9,15 +9,27 @@
 namespace race {
 
 struct scenario {
-    const char* name;
+    const char* name; ///< what reports refer to
     limits within;
     report (*explore)(const limits&, weakening, const std::string& script);
 };
+using scenario_list = std::vector<scenario>;
 
-/// What holds.
-const std::vector<scenario>& scenarios();
+// keel's real circuit, under every interleaving of a few threads. Each says what must hold; where keel promises a
+// figure up to the calls in flight, that is the bound that it asserts.
+scenario_list probe_scenarios();
+scenario_list trip_scenarios();
+scenario_list window_scenarios();
+scenario_list overdue_scenarios();
+scenario_list stats_scenarios();
 
-/// What does not, each with the way in which it fails: known limits of keel, or defects that wait to be mended.
-const std::vector<scenario>& findings();
+/// All of them.
+inline scenario_list scenarios() {
+    scenario_list all;
+    for (const auto& some :
+         {probe_scenarios(), trip_scenarios(), window_scenarios(), overdue_scenarios(), stats_scenarios()})
+        all.insert(all.end(), some.begin(), some.end());
+    return all;
+}
 
 } // namespace race

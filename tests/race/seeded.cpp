@@ -407,7 +407,7 @@ int wrong = 0;
 
 template <class World>
 bool found(const char* name) {
-    const race::report r = race::explorer::the().explore<World>({.acquire_fences = true});
+    const race::report r = race::explorer::the().explore<World>();
     if (!r)
         std::printf("%-24s found after %llu executions: %s\n    replay: %s\n", name,
                     static_cast<unsigned long long>(r.executions), r.failure.c_str(), r.replay.c_str());

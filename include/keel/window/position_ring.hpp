@@ -15,22 +15,22 @@ enum class look_up { no, yes, outdated };
 template <std::size_t Capacity, class Atomics>
 class position_ring {
   public:
-    /// Sequentially consistent with the loads of `holds`: of two threads that note at once, the later one to store sees
-    /// both positions. Were the order weaker, each could miss the other's, and the trip would be lost.
+    /// Release: who sees that a result was noted sees its call, which is counted before; and who reads a position sees
+    /// that it was noted. That threads which note at once do not miss each other is the window's concern.
     void note(std::uint64_t position, bool marked) noexcept {
-        const std::uint64_t turn = noted_.fetch_add(1, std::memory_order_seq_cst);
-        positions_[turn % size].exchange(position << 1 | std::uint64_t{marked}, std::memory_order_seq_cst);
+        const std::uint64_t turn = noted_.fetch_add(1, std::memory_order_release);
+        positions_[turn % size].store(position << 1 | std::uint64_t{marked}, std::memory_order_release);
     }
 
     /// How many were ever noted. To be read before the extent of the window that `holds` is asked about, so that no
     /// result is noted after it and counted in it.
-    std::uint64_t noted() const noexcept { return noted_.load(std::memory_order_seq_cst); }
+    std::uint64_t noted() const noexcept { return noted_.load(std::memory_order_acquire); }
 
     /// Whether at least `k` > 0 of the first `noted` ones were noted at positions after `since`.
     look_up holds(std::uint64_t k, std::uint64_t since, std::uint64_t noted) const noexcept {
         if (noted < k) return look_up::no;
         const std::uint64_t turn = noted - k;
-        const std::uint64_t position = positions_[turn % size].load(std::memory_order_seq_cst) >> 1;
+        const std::uint64_t position = positions_[turn % size].load(std::memory_order_acquire) >> 1;
         if (position <= since) return look_up::no;
         // Others may have noted so often meanwhile that the place holds a later position: then it says nothing.
         return this->noted() <= turn + size ? look_up::yes : look_up::outdated;
@@ -45,7 +45,7 @@ class position_ring {
     tally after(std::uint64_t since, std::uint64_t noted) const noexcept {
         tally found;
         for (std::uint64_t i = 0; i < Capacity && i < noted; ++i) {
-            const std::uint64_t entry = positions_[(noted - 1 - i) % size].load(std::memory_order_seq_cst);
+            const std::uint64_t entry = positions_[(noted - 1 - i) % size].load(std::memory_order_relaxed);
             if (entry >> 1 <= since) break;
             ++found.all;
             found.marked += entry & 1;

@@ -113,14 +113,11 @@ class basic_sliding_time_window<Options>::counts {
 
     void record(const window& w, call& c, std::uint64_t, detail::graded g) noexcept {
         count_call(w, c);
-        if (!g.failed && !g.slow) {
-            // Of two that reach the minimum of calls at once, the later one sees both.
-            Atomics::fence(std::memory_order_seq_cst);
-            return;
-        }
         if (g.failed) add_shared(failed_.buckets[index(w, c.now())], epoch(w, c.now()));
         if (g.slow) add_shared(slow_.buckets[index(w, c.now())], epoch(w, c.now()));
         if (g.failed && g.slow) add_shared(slow_failed_.buckets[index(w, c.now())], epoch(w, c.now()));
+        // As in the count window: of those that are recorded at once, the last to come by here sees them all.
+        Atomics::fence(std::memory_order_seq_cst);
     }
 
     judgement judge(const window& w, call& c, std::uint64_t generation, const detail::thresholds& t) const noexcept {
@@ -151,7 +148,8 @@ class basic_sliding_time_window<Options>::counts {
     std::uint64_t total() const noexcept {
         std::uint64_t sum = 0;
         for (const shard& s : shards_) {
-            sum += s.left.load(std::memory_order_relaxed);
+            // Acquire, and first: what left a bucket is not seen in both places.
+            sum += s.left.load(std::memory_order_acquire);
             for (const word& each : s.calls)
                 sum += detail::bucket{each.load(std::memory_order_relaxed)}.count();
         }
@@ -204,7 +202,7 @@ class basic_sliding_time_window<Options>::counts {
         if (slot >= Options.shards) {
             shard& shared = shards_[Options.shards];
             if (const std::uint32_t gone = add_shared(shared.calls[index(w, now)], epoch(w, now)); gone != 0)
-                shared.left.fetch_add(gone, std::memory_order_relaxed);
+                shared.left.fetch_add(gone, std::memory_order_release);
             return;
         }
         shard& mine = shards_[slot];
@@ -213,25 +211,25 @@ class basic_sliding_time_window<Options>::counts {
         const detail::bucket next = seen.plus_one(epoch(w, now));
         current.store(next.word, std::memory_order_relaxed);
         if (const std::uint32_t gone = seen.gone_in(next); gone != 0)
-            mine.left.store(mine.left.load(std::memory_order_relaxed) + gone, std::memory_order_relaxed);
+            mine.left.store(mine.left.load(std::memory_order_relaxed) + gone, std::memory_order_release);
         if (next.epoch() != epoch(w, now)) return;
         mine.started.store(number(w, now) * w.bucket_length(), std::memory_order_relaxed);
         mine.current.store(static_cast<std::uint32_t>(index(w, now)), std::memory_order_relaxed);
     }
 
-    // Sequentially consistent, as in the count window: two failures at once must not both miss each other.
+    // Release: who reads a failure sees its call, which is counted before.
     // Returns how many results are no longer in the bucket.
     static std::uint32_t add_shared(word& w, std::uint32_t now) noexcept {
         detail::bucket seen{w.load(std::memory_order_relaxed)};
         for (;;) {
             const detail::bucket next = seen.plus_one(now);
-            if (w.compare_exchange_weak(seen.word, next.word, std::memory_order_seq_cst, std::memory_order_relaxed))
+            if (w.compare_exchange_weak(seen.word, next.word, std::memory_order_release, std::memory_order_relaxed))
                 return seen.gone_in(next);
         }
     }
 
     static std::uint32_t in_bucket(const word& w, std::uint32_t now) noexcept {
-        const detail::bucket b{w.load(std::memory_order_seq_cst)};
+        const detail::bucket b{w.load(std::memory_order_relaxed)};
         return b.epoch() == now ? b.count() : 0;
     }
 
@@ -241,7 +239,7 @@ class basic_sliding_time_window<Options>::counts {
         const bool recent = since.word != 0 && since.age(now) < static_cast<std::uint32_t>(w.buckets);
         std::uint64_t sum = 0;
         for (const word& each : of) {
-            const detail::bucket b{each.load(std::memory_order_seq_cst)};
+            const detail::bucket b{each.load(std::memory_order_acquire)};
             if (b.age(now) >= static_cast<std::uint32_t>(w.buckets)) continue;
             if (recent && b.age(now) > since.age(now)) continue;
             sum += b.count();

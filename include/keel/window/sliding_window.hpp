@@ -62,14 +62,14 @@ class basic_sliding_window<Options>::counts {
 
     void record(const window&, call&, std::uint64_t, detail::graded g) noexcept {
         calls_.count();
-        if (!g.failed && !g.slow) {
-            // Of two that reach the minimum of calls at once, the later one sees both.
-            Atomics::fence(std::memory_order_seq_cst);
-            return;
+        if (g.failed || g.slow) {
+            const std::uint64_t position = calls_.sum();
+            if (g.failed) failures_.note(position, g.slow);
+            if (g.slow) slow_.note(position, g.failed);
         }
-        const std::uint64_t position = calls_.sum();
-        if (g.failed) failures_.note(position, g.slow);
-        if (g.slow) slow_.note(position, g.failed);
+        // Of those that are recorded at once, the last to come by here sees them all. Without, each could judge before
+        // it sees the others, and the trip would be lost; a success too can be the one that reaches the minimum.
+        Atomics::fence(std::memory_order_seq_cst);
     }
 
     judgement judge(const window& w, call&, std::uint64_t, const detail::thresholds& t) const noexcept {

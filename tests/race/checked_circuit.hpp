@@ -1,9 +1,9 @@
 #pragma once
 // SPDX-License-Identifier: BSL-1.0
 
-// keel's circuit under the explorer, and what the scenarios on it have in common.
+// keel's circuit under a checker, and what the scenarios on it have in common.
 
-#include "explored_atomics.hpp"
+#include "checked_atomics.hpp"
 
 #include <keel/circuit.hpp>
 #include <keel/window/consecutive_failures.hpp>
@@ -19,26 +19,22 @@
 
 namespace race {
 
-/// Thread i has slot i; before and after the threads, slot 0.
-struct explored_atomics {
+struct checked_atomics {
     template <class T>
     using atomic = race::atomic<T>;
     static constexpr std::uint32_t no_slot = 0xffff'ffff;
-    static std::uint32_t slot() noexcept {
-        return explorer::the().in_thread() ? static_cast<std::uint32_t>(explorer::the().current()) : 0;
-    }
-    static std::uint32_t claim_slot() noexcept { return slot(); }
+    static void fence(order o, where w = where::current()) { race::fence(o, w); }
+    static std::uint32_t slot() noexcept { return thread_slot(); }
+    static std::uint32_t claim_slot() noexcept { return thread_slot(); }
 };
 
 struct virtual_clock {
-    keel::time_point now() const noexcept { return keel::time_point(std::chrono::nanoseconds(explorer::the().now())); }
+    keel::time_point now() const noexcept { return keel::time_point(std::chrono::nanoseconds(race::now())); }
     void sleep_until(keel::time_point) const {}
 };
-inline void advance(std::int64_t ns) { explorer::the().advance(ns); }
-inline std::int64_t now() { return explorer::the().now(); }
 
-template <class Window>
-using explored_circuit = keel::circuit<Window, virtual_clock, explored_atomics>;
+template <class Window, class Atomics = checked_atomics>
+using checked_circuit = keel::circuit<Window, virtual_clock, Atomics>;
 
 constexpr std::int64_t open_for = 10, max_wait = 100;
 
@@ -53,6 +49,14 @@ constexpr keel::breaker_config<Window> config_of(const Window& w, int half_open_
     return c;
 }
 
+template <class Window>
+constexpr auto rated(const Window& w, int minimum, double rate, int probes = 1) {
+    auto c = config_of(w, probes);
+    c.minimum_calls = minimum;
+    c.failure_rate = rate;
+    return c;
+}
+
 /// What callers did to the circuit, by their own account.
 struct account {
     std::uint64_t admitted = 0, refused = 0, successes = 0, failures = 0, drops = 0;
@@ -61,10 +65,10 @@ struct account {
 };
 
 /// A circuit, callers that each hold at most one permit, and their account.
-template <class Window, int Threads, bool Leases = false>
+template <class Window, int Threads, bool Leases = false, class Atomics = checked_atomics>
 struct world {
     static constexpr int threads = Threads;
-    using circuit_type = explored_circuit<Window>;
+    using circuit_type = checked_circuit<Window, Atomics>;
     using config_type = keel::breaker_config<Window>;
 
     explicit world(const config_type& config)
@@ -87,7 +91,7 @@ struct world {
             ++ghost.refused;
             mine.reset();
         }
-        explorer::the().boundary(granted, granted ? granted_in(caller).bits : 0);
+        boundary(granted, granted ? granted_in(caller).bits : 0);
         return granted;
     }
     void success(int caller) {
@@ -173,7 +177,7 @@ struct world {
   private:
     void ended(int caller) {
         held[caller].reset();
-        explorer::the().boundary(2, 0);
+        boundary(2, 0);
     }
 };
 
