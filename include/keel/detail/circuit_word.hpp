@@ -153,11 +153,5 @@ struct basic_circuit_word {
 
 using circuit_word = basic_circuit_word<>;
 
-/// Whether generation `a` was begun after `b`; they wrap.
-constexpr bool is_later_generation(std::uint64_t a, std::uint64_t b) noexcept {
-    const std::uint64_t ahead = (a - b) & circuit_word::generation_mask;
-    return ahead != 0 && ahead <= circuit_word::generation_mask / 2;
-}
-
 } // namespace detail
 } // namespace keel

@@ -3,7 +3,6 @@
 
 #include "../call.hpp"
 #include "../config.hpp"
-#include "../detail/circuit_word.hpp"
 #include "../detail/macros.hpp"
 #include "../policy.hpp"
 #include "judgement.hpp"
@@ -50,16 +49,15 @@ class basic_consecutive_failures<Options>::counts {
         return static_cast<std::uint32_t>(row_.load(std::memory_order_relaxed)) == 0;
     }
 
-    // The generation stands beside the count: a row is neither continued in another one, nor judged in it, nor ended by
-    // a result of an earlier one that was on its way when the next began.
+    // The generation stands beside the count: a row is neither continued nor judged in another one. A result of an
+    // earlier one that was on its way when the next began may end a row, as a success in flight may.
     void record(const window&, call&, std::uint64_t generation, detail::graded g) noexcept {
         recorded_.fetch_add(1, std::memory_order_relaxed);
-        const bool bad = g.failed || g.slow;
+        if (!g.failed && !g.slow) return row_.store(generation << 32, std::memory_order_relaxed);
         std::uint64_t seen = row_.load(std::memory_order_relaxed);
         std::uint64_t next = 0;
         do {
-            if (detail::is_later_generation(seen >> 32, generation)) return;
-            next = (bad && seen >> 32 == generation ? seen : generation << 32) + (bad ? 1 : 0);
+            next = (seen >> 32 == generation ? seen : generation << 32) + 1;
         } while (!row_.compare_exchange_weak(seen, next, std::memory_order_relaxed));
     }
 

@@ -105,15 +105,3 @@ TEST_CASE("every state is told from every other, whatever its generation") {
         }
     }
 }
-
-TEST_CASE("one generation is later than another by the shorter way around") {
-    using keel::detail::is_later_generation;
-    constexpr std::uint64_t last = word::generation_mask;
-    CHECK(is_later_generation(1, 0));
-    CHECK(!is_later_generation(0, 1));
-    CHECK(!is_later_generation(5, 5));
-    CHECK(is_later_generation(0, last));
-    CHECK(!is_later_generation(last, 0));
-    CHECK(is_later_generation(last / 2, 0));
-    CHECK(!is_later_generation(last / 2 + 1, 0));
-}
