@@ -180,10 +180,10 @@ class circuit {
                            static_cast<double>(day.count));
     }
 
-    // Release: who reads a failure here also sees the call that it was, which is recorded before.
     static constexpr transition_cause cause_of(judgement j) noexcept {
         return j == judgement::slow ? transition_cause::slow_calls : transition_cause::failures;
     }
+    // Release: who reads a failure here also sees the call that it was, which is recorded before.
     static void count(counter& one) noexcept { one.fetch_add(1, std::memory_order_release); }
     static std::int64_t ticks(call& c) noexcept { return c.now().time_since_epoch().count(); }
     // Unsigned, for either time may be unknown, the least there is: no call is then longer than `never`.
