@@ -3,6 +3,7 @@
 
 #include "../call.hpp"
 #include "../config.hpp"
+#include "../detail/lesser.hpp"
 #include "../detail/macros.hpp"
 #include "../policy.hpp"
 #include "../sync/atomics.hpp"
@@ -141,6 +142,9 @@ class basic_sliding_time_window<Options>::counts {
         for (const shard& s : shards_)
             c.calls += held(w, s.calls, now);
         c.calls -= forgotten(w, calls_before_, now, c.calls);
+        // Where a clock went back by a whole window, a call may have been lost and its failure not.
+        for (std::uint64_t* each : {&c.failed, &c.slow, &c.slow_failed})
+            *each = detail::lesser(*each, c.calls);
         return c;
     }
 
