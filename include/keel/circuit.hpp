@@ -419,6 +419,7 @@ template <class Next>
 void circuit<Window, Clock, Atomics>::by_hand(Next next_in) noexcept {
     call c{clock_ref(clock_)};
     counts_.start_over(config_.window, c);
+    if constexpr (!Window::by_rate) counts_.forget();
     const word next = next_in(next_generation());
     word seen{word_.load(std::memory_order_relaxed)};
     while (!replace(seen, next)) {

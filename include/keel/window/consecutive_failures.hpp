@@ -81,6 +81,9 @@ class basic_consecutive_failures<Options>::counts {
 
     void start_over(const window&, call&) noexcept {}
 
+    /// Ends the row, for who is about to begin a new generation by hand: an open circuit has none to tell rows apart.
+    void forget() noexcept { row_.fetch_and(~std::uint64_t{0xffff'ffff}, std::memory_order_relaxed); }
+
   private:
     std::uint64_t row(std::uint64_t generation) const noexcept {
         const std::uint64_t seen = row_.load(std::memory_order_relaxed);

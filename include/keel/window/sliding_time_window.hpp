@@ -182,10 +182,13 @@ class basic_sliding_time_window<Options>::counts {
         ring calls{};
     };
 
+    // Where nothing was ever forgotten: more than a bucket ever holds. Zero would be an epoch that comes again.
+    static constexpr std::uint64_t no_start = 0xffff'ffff;
+
     // What only failures and slow calls touch: shared by all threads.
     struct tracked {
         ring buckets{};
-        word before{0};
+        word before{no_start};
     };
 
     static std::int64_t ticks(time_point t) noexcept { return t.time_since_epoch().count(); }
@@ -239,8 +242,7 @@ class basic_sliding_time_window<Options>::counts {
 
     std::uint64_t held(const window& w, const ring& of, std::uint32_t now) const noexcept {
         const detail::bucket since{calls_before_.load(std::memory_order_relaxed)};
-        // A zero stands for no start at all.
-        const bool recent = since.word != 0 && since.age(now) < static_cast<std::uint32_t>(w.buckets);
+        const bool recent = since.word != no_start && since.age(now) < static_cast<std::uint32_t>(w.buckets);
         std::uint64_t sum = 0;
         for (const word& each : of) {
             const detail::bucket b{each.load(std::memory_order_acquire)};
@@ -260,13 +262,15 @@ class basic_sliding_time_window<Options>::counts {
     static std::uint64_t forgotten(const window& w, const word& before, std::uint32_t now,
                                    std::uint64_t most) noexcept {
         const detail::bucket b{before.load(std::memory_order_relaxed)};
-        const std::uint64_t count = b.age(now) < static_cast<std::uint32_t>(w.buckets) ? b.count() : 0;
+        const bool recent = b.word != no_start && b.age(now) < static_cast<std::uint32_t>(w.buckets);
+        const std::uint64_t count = recent ? b.count() : 0;
         return count < most ? count : most;
     }
 
     static void advance(word& target, detail::bucket to) noexcept {
         detail::bucket seen{target.load(std::memory_order_relaxed)};
         const auto is_later = [&] {
+            if (seen.word == no_start) return true;
             if (to.epoch() == seen.epoch()) return to.count() > seen.count();
             return !seen.is_ahead(to.epoch());
         };
@@ -275,7 +279,7 @@ class basic_sliding_time_window<Options>::counts {
     }
 
     std::array<shard, Options.shards + 1> shards_{};
-    word calls_before_{0};
+    word calls_before_{no_start};
     tracked failed_;
     tracked slow_;
     tracked slow_failed_;
