@@ -47,8 +47,8 @@ toy_results = {
     "3:11: `>` -> `<=`": "survived",
     "3:11: `>` -> `>=`": "survived",
     "3:16: `return x * 2;` deleted": "survived",
-    "3:25: `*` -> `/`": "killed by unit",
-    "3:27: `2` -> `3`": "killed by unit",
+    "3:25: `*` -> `/`": "killed by toy.cpp",
+    "3:27: `2` -> `3`": "killed by toy.cpp",
     "4:5: `return x * 2;` deleted": "does not compile",
     "6:23: `7` -> `8`": "killed by toy.cpp (static assertion)",
     "6:23: `7` -> `6`": "survived",
@@ -65,7 +65,7 @@ def check(name, holds, detail=""):
 
 def run(folder, *more):
     command = [sys.executable, str(pathlib.Path(__file__).with_name("run")), "--include", f"{folder}/include",
-               "--file", "toy.hpp", "--unit", f"{folder}/toy.cpp", "--main", f"{folder}/main.cpp", "--traces",
+               "--file", "toy.hpp", "--unit", f"{folder}/toy.cpp", "--main", f"{folder}/main.cpp", "--no-common",
                "--results", f"{folder}/results.txt", *more]
     ran = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300,
                          env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
