@@ -8,6 +8,8 @@ using keel::time_point;
 using word = keel::detail::circuit_word;
 
 static_assert(word::warming(3).is_closed() && !word::warming(3).is_steady() && word::warming(3).steady().is_steady());
+static_assert(word{}.bits == 0);
+static_assert(word::warming(word::generation_mask).steady().is_steady());
 static_assert(word::warming(3).steady().unsteady() == word::warming(3));
 static_assert(word::half_open(9, 4).with_grant().is_half_open() && !word::half_open(9, 4).is_closed());
 static_assert(word::half_open(9, 4).generation() == 9 && word::half_open(9, 4).retrips() == 4);
@@ -35,6 +37,21 @@ TEST_CASE("probes are counted without touching their neighbours") {
     CHECK(w.lease() == 0);
     CHECK(w.retrips() == 31);
     CHECK(w.generation() == word::generation_mask);
+    CHECK(w.is_half_open());
+}
+
+TEST_CASE("as many probes as there may be, all slow failures, leave the other fields alone") {
+    word w = word::half_open(5, 0);
+    for (int i = 0; i < word::most_probes; ++i)
+        w = w.with_grant().with_result(true, true);
+    CHECK(w.granted() == word::most_probes);
+    CHECK(w.recorded() == word::most_probes);
+    CHECK(w.failed() == word::most_probes);
+    CHECK(w.slow() == word::most_probes);
+    CHECK(w.slow_failed() == word::most_probes);
+    CHECK(w.lease() == 0);
+    CHECK(w.retrips() == 0);
+    CHECK(w.generation() == 5);
     CHECK(w.is_half_open());
 }
 
@@ -68,6 +85,7 @@ TEST_CASE("the end of an open period is exact, also where 58 bits of time wrap")
             CHECK(w.until_probe(until - 24h * 365, year) == year);
             CHECK(w.until_probe(until, year) == keel::nanos(0));
             CHECK(w.until_probe(until + 1ns, year) == keel::nanos(0));
+            CHECK(w.until_probe(until + 24h * 365 * 4, year) == keel::nanos(0));
             CHECK(w.until_probe(until + 24h * 365 * 8, year) == keel::nanos(0));
         }
     }

@@ -63,6 +63,7 @@ TEST_CASE("a row is not judged in another generation, nor shown as its own") {
     CHECK(r.judge({}, 2) == judgement::healthy);
     CHECK(r.counts.counted(r.config.window, {}, 1).failed == 1);
     CHECK(r.counts.counted(r.config.window, {}, 2).failed == 0);
+    CHECK(r.counts.counted(r.config.window, {}, 0).failed == 0);
     CHECK(r.counts.counted(r.config.window, {}, keel::detail::any_generation).failed == 1);
 }
 
