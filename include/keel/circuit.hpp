@@ -3,17 +3,17 @@
 
 #include "call.hpp"
 #include "circuit_config.hpp"
+#include "circuit_permit.hpp"
 #include "circuit_stats.hpp"
 #include "clock/clock.hpp"
 #include "clock/steady_clock.hpp"
 #include "config.hpp"
+#include "detail/circuit_tally.hpp"
 #include "detail/circuit_word.hpp"
 #include "detail/macros.hpp"
 #include "outcome.hpp"
-#include "random.hpp"
 #include "sync/atomics.hpp"
 #include "sync/cache_line.hpp"
-#include "sync/sharded_count.hpp"
 #include "window/in_flight.hpp"
 #include "window/judgement.hpp"
 #include "window/sliding_window.hpp"
@@ -25,13 +25,6 @@
 #include <utility>
 
 namespace keel {
-
-/// The right to make one call, and the generation in which it was granted. A result that comes back in another
-/// generation is dropped: it neither trips, closes, nor takes or returns a probe.
-struct circuit_permit {
-    detail::circuit_word granted_in{};
-    time_point began = time_point::min(); ///< where slow calls are counted
-};
 
 /// The state of one breaker: the object that opens and closes. Part of a pipeline, or on its own and shared by several
 /// through `keel::through(circuit)`. Thread-safe; neither copied nor moved; allocates nothing.
@@ -56,7 +49,7 @@ class circuit {
       : clock_(std::move(clock))
       , config_(detail::validated(config)) {
         if !consteval {
-            since_.store(clock_.now().time_since_epoch().count(), std::memory_order_relaxed);
+            tally_.made_at(clock_.now());
         }
     }
     circuit(const circuit&) = delete;
@@ -71,7 +64,7 @@ class circuit {
     circuit_stats stats() const noexcept;
 
     /// The last transitions, at most `circuit_log::capacity`.
-    circuit_log log() const noexcept { return log_.read(); }
+    circuit_log log() const noexcept { return tally_.log(); }
 
     /// Each of these is legal in every state, and begins a new generation: results of calls that are under way are
     /// dropped, and re-trips are counted from zero.
@@ -92,21 +85,19 @@ class circuit {
     }
     /// As if it had tripped now.
     void open() noexcept {
-        by_hand([&](std::uint64_t) { return word::open(clock_.now() + open_period(0), 0); });
+        by_hand([&](std::uint64_t) { return opened(clock_.now(), 0); });
     }
     /// As `close()`; the totals count from zero.
     void reset() noexcept {
         close();
-        const circuit_totals all = totals_ever();
-        for (std::size_t i = 0; i < figures; ++i)
-            reset_at_[i].store(all.*figure[i], std::memory_order_relaxed);
+        tally_.reset(counts_);
     }
 
-    /// Asks for one call, by hand.
-    class acquired;
-    [[nodiscard]] acquired try_acquire() noexcept { return acquired(*this); }
-
+    using acquired = keel::acquired<circuit>;
     using permit = circuit_permit;
+
+    /// Asks for one call, by hand.
+    [[nodiscard]] acquired try_acquire() noexcept { return acquired(*this); }
 
     /// For policies: what `fast_admit`, `fast_refuse`, `admit`, `fast_settle` and `settle` of a breaker do.
     KEEL_ALWAYS_INLINE bool try_admit(permit& p, const call& c, const config_type& config) noexcept {
@@ -140,20 +131,18 @@ class circuit {
         const word seen{word_.load(std::memory_order_relaxed)};
         if (!seen.is_open()) return proceed;
         const nanos left = seen.until_probe(c.now(), longest_open_);
-        if (left == nanos(0) || !rejected_.try_count()) return proceed;
+        if (left == nanos(0) || !tally_.try_rejected()) return proceed;
         return refuse(errc::circuit_open, left);
     }
     KEEL_COLD admission admit(permit& p, call& c) noexcept;
     KEEL_COLD void settle(const permit& p, call& c, ending e) noexcept;
 
   private:
+    friend acquired;
     using word = detail::circuit_word;
-    using counter = typename Atomics::template atomic<std::uint64_t>;
 
-    static constexpr std::uint64_t circuit_totals::* figure[] = {
-        &circuit_totals::calls, &circuit_totals::successes, &circuit_totals::failures, &circuit_totals::ignored,
-        &circuit_totals::slow,  &circuit_totals::late,      &circuit_totals::rejected, &circuit_totals::opens};
-    static constexpr std::size_t figures = std::size(figure);
+    // A call that is made by hand.
+    call begun() const noexcept { return call(clock_ref(clock_)); }
 
     bool replace(word& seen, word next) noexcept {
         // Release: who reads the new word sees the lease and the start of the window that were written before it.
@@ -164,27 +153,20 @@ class circuit {
 
     template <class Next>
     KEEL_COLD void by_hand(Next next_in) noexcept;
-    void note(word from, word to, transition_cause cause, time_point at) noexcept;
+    void note(word from, word to, transition_cause cause, time_point at) noexcept {
+        tally_.changed({at, from.state(), to.state(), cause});
+    }
     void give_back(const permit& p) noexcept;
     // Whether the circuit is no longer what it was seen to be.
     bool trips_by_overdue(word& seen, call& c) noexcept;
     void settle_probe(word seen, call& c, detail::graded g) noexcept;
     void settle_counted(word seen, call& c, detail::graded g) noexcept;
-    nanos open_period(unsigned retrips) const noexcept;
-    circuit_totals totals_ever() const noexcept;
-    // With a day to spare, for a thread whose clock is behind sees more of a period than there is.
-    constexpr nanos longest_open_period() const noexcept {
-        const nanos grown = config_.growth.factor > 1 ? config_.growth.cap : config_.open_for;
-        constexpr nanos day = std::chrono::hours(24);
-        return nanos::from(static_cast<double>(grown.count) * (1 + config_.growth.jitter) +
-                           static_cast<double>(day.count));
+    word opened(time_point now, unsigned retrips) const noexcept {
+        return word::open(now + config_.growth.period(config_.open_for, retrips), retrips);
     }
-
     static constexpr transition_cause cause_of(judgement j) noexcept {
         return j == judgement::slow ? transition_cause::slow_calls : transition_cause::failures;
     }
-    // Release: who reads a failure here also sees the call that it was, which is recorded before.
-    static void count(counter& one) noexcept { one.fetch_add(1, std::memory_order_release); }
     static std::int64_t ticks(call& c) noexcept { return c.now().time_since_epoch().count(); }
     // Unsigned, for either time may be unknown, the least there is: no call is then longer than `never`.
     KEEL_ALWAYS_INLINE static nanos took(const permit& p, time_point now) noexcept {
@@ -202,70 +184,23 @@ class circuit {
     typename Window::template counts<Atomics> counts_;
     // A line that every call reads: what failures write begins on another one.
     alignas(cache_line) typename Atomics::template atomic<std::uint64_t> word_{word::warming(0).bits};
-    counter generations_{0};
+    typename Atomics::template atomic<std::uint64_t> generations_{0};
     typename Atomics::template atomic<std::int64_t> lease_began_{0};
-    typename Atomics::template atomic<std::int64_t> since_{time_point::min().time_since_epoch().count()};
     // Takes its byte: two empty clocks can't share an address, and the pipeline's own has the first one.
     Clock clock_;
     config_type config_;
-    nanos longest_open_ = longest_open_period();
+    nanos longest_open_ = config_.growth.longest(config_.open_for);
 
-    sharded_count<Window::shards, Atomics> rejected_;
-    counter rejected_before_{0}; // the last transition
-    counter probes_{0}, failures_{0}, slow_{0}, ignored_{0}, late_{0}, opens_{0};
-    counter reset_at_[figures]{};
-    detail::transition_log<Atomics> log_;
+    detail::circuit_tally<Window::shards, Atomics> tally_;
     using in_flight = std::conditional_t<Window::counts_overdue, detail::in_flight_calls<Window::shards, Atomics>,
                                          detail::no_in_flight_calls>;
     [[no_unique_address]] in_flight in_flight_;
 };
 
-/// A call that was asked for by hand, granted or refused. Ends by `success()`, by `failure()`, or ignored when it is
-/// destroyed. Moves; belongs to one thread at a time; must not outlive the circuit.
-template <class Window, class Clock, class Atomics>
-class [[nodiscard]] circuit<Window, Clock, Atomics>::acquired {
-  public:
-    acquired(acquired&& other) noexcept
-      : circuit_(std::exchange(other.circuit_, nullptr))
-      , permit_(other.permit_)
-      , retry_after_(other.retry_after_) {}
-    acquired& operator=(acquired&&) = delete;
-    ~acquired() { end(ending::ignored); }
-
-    /// Whether the call may be made.
-    explicit operator bool() const noexcept { return circuit_ != nullptr; }
-    /// Where it may not: how long until a call may be granted again. 0 where nobody knows.
-    std::chrono::nanoseconds retry_after() const noexcept { return retry_after_; }
-
-    /// The call has ended. Only the first of these counts.
-    void success() noexcept { end(ending::succeeded); }
-    void failure() noexcept { end(ending::failed); }
-
-  private:
-    friend circuit;
-    explicit acquired(circuit& from) noexcept {
-        call c{clock_ref(from.clock_)};
-        const admission a = from.admit(permit_, c);
-        if (a.granted())
-            circuit_ = &from;
-        else
-            retry_after_ = a.retry_after;
-    }
-    void end(ending e) noexcept {
-        if (circuit_ == nullptr) return;
-        call c{clock_ref(circuit_->clock_)};
-        std::exchange(circuit_, nullptr)->settle(permit_, c, e);
-    }
-
-    circuit* circuit_ = nullptr;
-    circuit_permit permit_;
-    nanos retry_after_{};
-};
-
 template <class Window, class Clock, class Atomics>
 admission circuit<Window, Clock, Atomics>::admit(permit& p, call& c) noexcept {
     const auto turn_away = [&](nanos left) {
-        rejected_.count();
+        tally_.rejected();
         return refuse(errc::circuit_open, left);
     };
     p.began = config_.slow_call.counts() ? c.now() : time_point::min();
@@ -313,7 +248,7 @@ bool circuit<Window, Clock, Atomics>::trips_by_overdue(word& seen, call& c) noex
     const judgement j = config_.judge_overdue(counts_, c, generation, overdue);
     if (j != judgement::slow && j != judgement::failing) return false;
     const word before = seen;
-    const word next = word::open(c.now() + open_period(0), 0);
+    const word next = opened(c.now(), 0);
     if (replace(seen, next)) {
         note(before, next, cause_of(j), c.now());
         seen = next;
@@ -324,13 +259,13 @@ bool circuit<Window, Clock, Atomics>::trips_by_overdue(word& seen, call& c) noex
 template <class Window, class Clock, class Atomics>
 void circuit<Window, Clock, Atomics>::settle(const permit& p, call& c, ending e) noexcept {
     const word seen{word_.load(std::memory_order_acquire)};
-    if (seen.is_open() || seen.generation() != p.granted_in.generation()) return count(late_);
+    if (seen.is_open() || seen.generation() != p.granted_in.generation()) return tally_.late();
     if (seen.is_disabled()) return;
     if constexpr (Window::counts_overdue) {
         if (!seen.is_half_open()) in_flight_.end(config_.slow_call.longer_than, seen.generation(), p.began, c.now());
     }
     if (e == ending::ignored) {
-        count(ignored_);
+        tally_.ignored();
         return give_back(p);
     }
     const detail::graded g{e == ending::failed,
@@ -362,7 +297,7 @@ void circuit<Window, Clock, Atomics>::settle_probe(word seen, call& c, detail::g
             break;
         case judgement::slow:
         case judgement::failing:
-            next = word::open(c.now() + open_period(seen.retrips() + 1), seen.retrips() + 1);
+            next = opened(c.now(), seen.retrips() + 1);
             break;
         case judgement::healthy:
             counts_.start_over(config_.window, c);
@@ -371,14 +306,12 @@ void circuit<Window, Clock, Atomics>::settle_probe(word seen, call& c, detail::g
         }
         const word before = seen;
         if (replace(seen, next)) {
-            count(probes_);
-            if (g.failed) count(failures_);
-            if (g.slow) count(slow_);
+            tally_.probe(g);
             if (!next.is_half_open())
                 note(before, next, next.is_open() ? cause_of(j) : transition_cause::probes_succeeded, c.now());
             return;
         }
-        if (!seen.is_half_open() || seen.generation() != generation) return count(late_);
+        if (!seen.is_half_open() || seen.generation() != generation) return tally_.late();
     }
 }
 
@@ -386,8 +319,7 @@ template <class Window, class Clock, class Atomics>
 void circuit<Window, Clock, Atomics>::settle_counted(word seen, call& c, detail::graded g) noexcept {
     const std::uint64_t generation = seen.generation();
     counts_.record(config_.window, c, generation, g);
-    if (g.failed) count(failures_);
-    if (g.slow) count(slow_);
+    tally_.recorded(g);
     if (seen.is_metrics_only()) return;
     const judgement j = config_.judge(counts_, c, generation);
     for (;;) {
@@ -401,7 +333,7 @@ void circuit<Window, Clock, Atomics>::settle_counted(word seen, call& c, detail:
             break;
         case judgement::failing:
         case judgement::slow:
-            next = word::open(c.now() + open_period(0), 0);
+            next = opened(c.now(), 0);
             break;
         }
         const word before = seen;
@@ -417,7 +349,7 @@ void circuit<Window, Clock, Atomics>::settle_counted(word seen, call& c, detail:
 template <class Window, class Clock, class Atomics>
 template <class Next>
 void circuit<Window, Clock, Atomics>::by_hand(Next next_in) noexcept {
-    call c{clock_ref(clock_)};
+    call c = begun();
     counts_.start_over(config_.window, c);
     if constexpr (!Window::by_rate) counts_.forget();
     const word next = next_in(next_generation());
@@ -428,47 +360,10 @@ void circuit<Window, Clock, Atomics>::by_hand(Next next_in) noexcept {
 }
 
 template <class Window, class Clock, class Atomics>
-void circuit<Window, Clock, Atomics>::note(word from, word to, transition_cause cause, time_point at) noexcept {
-    detail::raise_to(since_, at.time_since_epoch().count(), std::memory_order_relaxed);
-    detail::raise_to(rejected_before_, rejected_.sum(), std::memory_order_relaxed);
-    if (to.state() == circuit_state::open || to.state() == circuit_state::forced_open) count(opens_);
-    log_.note({at, from.state(), to.state(), cause});
-}
-
-template <class Window, class Clock, class Atomics>
-nanos circuit<Window, Clock, Atomics>::open_period(unsigned retrips) const noexcept {
-    if (retrips == 0) return config_.open_for;
-    double period = static_cast<double>(config_.open_for.count);
-    if (config_.growth.factor > 1) {
-        for (unsigned i = 0; i < detail::lesser(retrips, word::most_retrips); ++i)
-            period *= config_.growth.factor;
-        period = detail::lesser(period, static_cast<double>(config_.growth.cap.count));
-    }
-    return nanos::from(period * (1 + config_.growth.jitter * thread_random().unit()));
-}
-
-template <class Window, class Clock, class Atomics>
-circuit_totals circuit<Window, Clock, Atomics>::totals_ever() const noexcept {
-    constexpr auto order = std::memory_order_relaxed;
-    circuit_totals t{.failures = failures_.load(std::memory_order_acquire),
-                     .ignored = ignored_.load(order),
-                     .slow = slow_.load(order),
-                     .late = late_.load(order),
-                     .rejected = rejected_.sum(),
-                     .opens = opens_.load(order)};
-    // Read after the failures, which are among them.
-    const std::uint64_t recorded = counts_.total() + probes_.load(order);
-    t.successes = recorded - detail::lesser(t.failures, recorded);
-    t.calls = recorded + t.ignored + t.late;
-    return t;
-}
-
-template <class Window, class Clock, class Atomics>
 circuit_stats circuit<Window, Clock, Atomics>::stats() const noexcept {
     const word seen{word_.load(std::memory_order_acquire)};
     const std::uint64_t generation = seen.is_open() ? detail::any_generation : seen.generation();
-    circuit_stats s{.state = seen.state(),
-                    .since = time_point(std::chrono::nanoseconds(since_.load(std::memory_order_relaxed)))};
+    circuit_stats s{.state = seen.state()};
     s.window =
         seen.is_half_open() ? detail::probes_in(seen) : counts_.counted(config_.window, clock_.now(), generation);
     if (s.window.calls > 0) {
@@ -476,16 +371,9 @@ circuit_stats circuit<Window, Clock, Atomics>::stats() const noexcept {
         s.slow_rate = static_cast<double>(s.window.slow) / static_cast<double>(s.window.calls);
     }
     if constexpr (Window::counts_overdue) {
-        if (generation != detail::any_generation)
-            s.overdue = in_flight_.overdue(config_.slow_call.longer_than, generation, clock_.now());
+        if (!seen.is_open()) s.overdue = in_flight_.overdue(config_.slow_call.longer_than, generation, clock_.now());
     }
-    s.totals = totals_ever();
-    s.rejected =
-        s.totals.rejected - detail::lesser(rejected_before_.load(std::memory_order_relaxed), s.totals.rejected);
-    for (std::size_t i = 0; i < figures; ++i)
-        s.totals.*figure[i] -= detail::lesser(reset_at_[i].load(std::memory_order_relaxed), s.totals.*figure[i]);
-    // Not their own difference: a failure that was being recorded during a reset was a call before, and fails after.
-    s.totals.calls = s.totals.successes + s.totals.failures + s.totals.ignored + s.totals.late;
+    tally_.fill(s, counts_);
     return s;
 }
 

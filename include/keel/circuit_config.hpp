@@ -7,6 +7,7 @@
 #include "detail/lesser.hpp"
 #include "detail/macros.hpp"
 #include "duration.hpp"
+#include "random.hpp"
 #include "window/judgement.hpp"
 
 #include <chrono>
@@ -42,6 +43,23 @@ struct open_period_growth {
     nanos cap = std::chrono::minutes(5); ///< of the growing period; where `factor` is above 1 at least `open_for`
     double jitter = 0.1;                 ///< each period is longer by a uniform share of up to this; 0 to 1
 
+    /// How long a circuit stays open that has tripped again so often since it was last closed.
+    nanos period(nanos open_for, unsigned retrips) const noexcept {
+        if (retrips == 0) return open_for;
+        double length = static_cast<double>(open_for.count);
+        if (factor > 1) {
+            for (unsigned i = 0; i < detail::lesser(retrips, detail::circuit_word::most_retrips); ++i)
+                length *= factor;
+            length = detail::lesser(length, static_cast<double>(cap.count));
+        }
+        return nanos::from(length * (1 + jitter * thread_random().unit()));
+    }
+    /// No period is longer. With a day to spare, for a thread whose clock is behind sees more of one than there is.
+    constexpr nanos longest(nanos open_for) const noexcept {
+        constexpr nanos day = std::chrono::hours(24);
+        const nanos grown = factor > 1 ? cap : open_for;
+        return nanos::from(static_cast<double>(grown.count) * (1 + jitter) + static_cast<double>(day.count));
+    }
     constexpr void check(detail::checker& c, nanos open_for) const noexcept {
         c.require(factor >= 1 && factor <= 100, "growth.factor", factor, "must be at least 1 and at most 100")
             .positive("growth.cap", cap)

@@ -15,9 +15,9 @@ static_assert(sizeof(sharded_count<1>) == 2 * cache_line);
 
 // As docs/policies/breaker.md says: calls and rejections by shards, the places of failures and slow calls, the state
 // with its configuration and totals, and the log.
-static_assert(sizeof(circuit<sliding_window>) == 7040);
-static_assert(sizeof(circuit<basic_sliding_window<{.shards = 1}>>) == 5120);
-static_assert(sizeof(circuit<basic_sliding_window<{.shards = 1, .failures = 16}>>) == 1280);
+static_assert(sizeof(circuit<sliding_window>) == 6976);
+static_assert(sizeof(circuit<basic_sliding_window<{.shards = 1}>>) == 5056);
+static_assert(sizeof(circuit<basic_sliding_window<{.shards = 1, .failures = 16}>>) == 1216);
 static_assert(sizeof(circuit<sliding_time_window>) == 5504);
 static_assert(sizeof(circuit<basic_sliding_time_window<{.shards = 1}>>) == 1664);
 static_assert(sizeof(circuit<basic_sliding_time_window<{.shards = 1, .buckets = 4}>>) == 1088);
