@@ -18,7 +18,7 @@ template <class Window = sliding_window, class Results = handle<>>
 struct breaker_policy : detail::classifying<breaker_policy<Window, Results>>,
                         detail::guarding<breaker_policy<Window, Results>> {
     breaker_config<Window> config{};
-    Results results{};
+    Results results;
 
     template <class Clock>
     struct state {

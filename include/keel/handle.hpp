@@ -74,7 +74,9 @@ bool selected_exception(const S&, const std::exception_ptr& thrown) {
 /// Any of several selectors.
 template <class... S>
 struct selectors {
-    boost::hana::tuple<S...> each{};
+    // Without `{}`, for a predicate may have no default: Clang would compile the initializer when asked whether there is
+    // one.
+    boost::hana::tuple<S...> each;
 
     template <class One>
     constexpr selectors<S..., One> with(One one) const {
@@ -126,8 +128,8 @@ struct selectors<> {
 /// `outcome::default_ending`).
 template <class Failing = detail::selectors<>, class Ignoring = detail::selectors<>>
 struct handle {
-    Failing failing{};
-    Ignoring ignoring{};
+    Failing failing;
+    Ignoring ignoring;
 
     template <class Selector>
     constexpr auto failing_too(Selector s) const {

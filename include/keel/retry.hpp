@@ -75,7 +75,7 @@ nanos hint_of(const outcome_of<R>& o) {
 template <class Backoff = exp_jitter, class Results = handle<>>
 struct retry_policy : detail::classifying<retry_policy<Backoff, Results>> {
     retry_config<Backoff> config{};
-    Results results{};
+    Results results;
 
     struct frame {
         std::int64_t made = 1;

@@ -77,6 +77,8 @@ constexpr circuit_state all_states[] = {circuit_state::closed,    circuit_state:
                                         circuit_state::half_open, circuit_state::forced_open,
                                         circuit_state::disabled,  circuit_state::metrics_only};
 
+static_assert(keel::circuit_stats{}.rejected == 0 && keel::circuit_stats{}.overdue == 0);
+
 void check_zero(const keel::circuit_totals& t) {
     CHECK(t.calls == 0);
     CHECK(t.successes == 0);
@@ -131,6 +133,7 @@ TEST_CASE_TEMPLATE("a circuit that was just made has counted nothing", L, ON_ALL
     CHECK(s.failure_rate == 0);
     CHECK(s.slow_rate == 0);
     CHECK(s.rejected == 0);
+    CHECK(s.overdue == 0);
     check_zero(s.totals);
     CHECK(c.circuit.log().size == 0);
 }
