@@ -74,8 +74,8 @@ bool selected_exception(const S&, const std::exception_ptr& thrown) {
 /// Any of several selectors.
 template <class... S>
 struct selectors {
-    // Without `{}`, for a predicate may have no default: Clang would compile the initializer when asked whether there is
-    // one.
+    // Without `{}`, for a predicate may have no default: Clang would compile the initializer when asked whether there
+    // is one.
     boost::hana::tuple<S...> each;
 
     template <class One>

@@ -10,6 +10,10 @@
 using keel::consecutive_failures;
 using keel::judgement;
 
+static_assert(consecutive_failures::shards == 1); // no more than the refusals need
+static_assert(keel::consecutive_failures_options{}.shards == 16);
+static_assert(consecutive_failures{}.failures == 5);
+
 namespace {
 using recorder = support::recorder<consecutive_failures>;
 } // namespace
@@ -45,6 +49,19 @@ TEST_CASE("a success takes the healthy path exactly while no row has begun") {
     CHECK(!r.counts.try_success(r.config.window, c));
     r.counts.record(r.config.window, c, 0, {});
     CHECK(r.counts.try_success(r.config.window, c));
+}
+
+TEST_CASE("a success ends a row in every generation, and leaves nothing that another could take for one") {
+    for (const std::uint64_t generation : {0u, 1u, 2u, 3u, 0xf'ffffu}) {
+        recorder r({.window = {.failures = 3}});
+        keel::call c;
+        r.record(true, {}, generation);
+        r.counts.record(r.config.window, c, generation, {});
+        CHECK(r.counts.try_success(r.config.window, c));
+        CHECK(r.counts.counted(r.config.window, {}, keel::detail::any_generation).failed == 0);
+        r.record(true, {}, generation);
+        CHECK(r.counts.counted(r.config.window, {}, generation).failed == 1);
+    }
 }
 
 TEST_CASE("a failure does not continue a row of an earlier generation") {
