@@ -32,10 +32,10 @@ namespace fuzz {
 using duration = std::chrono::nanoseconds;
 using support::naive_circuit;
 
-/// One that counts exactly, the other one at the edge of its capacities.
-using count_window = keel::sliding_window;
+/// Of each window one that is large enough, and one at the edge of its capacities. Few shards, to be read sooner.
+using count_window = keel::basic_sliding_window<{.shards = 2, .failures = 40}>;
 using small_count_window = keel::basic_sliding_window<{.shards = 1, .failures = 8}>;
-using time_window = keel::sliding_time_window;
+using time_window = keel::basic_sliding_time_window<{.shards = 2, .buckets = 16}>;
 using small_time_window = keel::basic_sliding_time_window<{.shards = 1, .buckets = 3}>;
 
 template <class Window>
@@ -308,7 +308,7 @@ support::naive_config naive_config_of(const config_of<Window>& c) {
     }
     if constexpr (requires { c.window.calls; }) {
         n.calls = static_cast<std::size_t>(c.window.calls);
-        if constexpr (std::is_same_v<Window, small_count_window>) n.remembered = 8;
+        if constexpr (std::is_same_v<Window, small_count_window>) n.remembered = 8; // its places
     } else if constexpr (requires { c.window.span; }) {
         n.counts = support::naive_config::window::last_time;
         n.bucket = bucket_of(c);
