@@ -20,6 +20,8 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
+#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -88,7 +90,7 @@ class bytes {
         from_ = from_.subspan(1);
         return b;
     }
-    /// In [low, high], mostly low where the range is wide.
+    /// In [low, high].
     int number(int low, int high) { return low + static_cast<int>(next()) % (high - low + 1); }
     double rate() { return number(1, 100) / 100.0; }
     template <class T, std::size_t N>
