@@ -3,8 +3,8 @@
 
 #include "chain.hpp"
 #include "clock/steady_clock.hpp"
+#include "drive/callable_pipeline.hpp"
 #include "drive/channel.hpp"
-#include "drive/express_lane.hpp"
 
 #include <concepts>
 #include <cstddef>

@@ -4,7 +4,6 @@
 #include "../clock/clock.hpp"
 #include "../context.hpp"
 #include "../detail/macros.hpp"
-#include "../named.hpp"
 #include "../policy.hpp"
 #include "channel.hpp"
 #include "cold_lane.hpp"
@@ -19,80 +18,19 @@
 
 namespace keel::detail {
 
-/// What `pipeline` and `static_pipeline` can do. The function is invoked with a `const keel::context&` if it takes
-/// one, otherwise with nothing; once per attempt, on the calling thread.
+/// A pipeline's policies, states and clock, and how a call runs through them. See docs/design/express_lane.md.
 template <class Source, class Clock>
-class callable_pipeline {
+class lanes {
+  public:
     using chain_type = typename Source::type;
     using parts = detail::parts<std::make_index_sequence<chain_type::size>, chain_type, Clock>;
 
-  public:
-    callable_pipeline(const callable_pipeline&) = delete;
-    callable_pipeline& operator=(const callable_pipeline&) = delete;
-
-    /// Calls `f` through the chain and returns what it returns. A function that returns an expected-like `E<T, X>`, or
-    /// a `std::error_code`, gets rejections in that; where `X` can't be made from `errc`, the result is
-    /// `std::expected<T, error_of<X, rejections of this chain...>>`. For any other, throws `keel::rejected` if a policy
-    /// refused. An exception of the function passes through unchanged.
-    template <class F>
-        requires(attemptable<F> && (has_exceptions || reporting<F>))
-    KEEL_ALWAYS_INLINE decltype(auto) operator()(F&& f) {
-        return answer<F>(call(clock_ref(clock_)), f);
-    }
-
-    /// As above, as part of the call that `outer` belongs to: its deadline is no later, and it retries no more once
-    /// that is stopped. Whether a result is late is for the timeouts of the chain to say.
-    template <class F>
-        requires(attemptable<F> && (has_exceptions || reporting<F>))
-    KEEL_ALWAYS_INLINE decltype(auto) operator()(const context& outer, F&& f) {
-        return answer<F>(call(clock_ref(clock_), outer), f);
-    }
-
-    /// Calls `f` through the chain; never throws. `std::expected<T, keel::failure>`, with a reference as a
-    /// pointer; for an `E<T, X>` `std::expected<T, keel::basic_failure<X>>`.
-    template <class F>
-        requires attemptable<F>
-    KEEL_ALWAYS_INLINE auto attempt(F&& f) noexcept {
-        return attempted<F>(call(clock_ref(clock_)), f);
-    }
-    template <class F>
-        requires attemptable<F>
-    KEEL_ALWAYS_INLINE auto attempt(const context& outer, F&& f) noexcept {
-        return attempted<F>(call(clock_ref(clock_), outer), f);
-    }
-
-    /// A callable with `f`'s parameters that calls it through this pipeline, which must outlive it. `f` gets its
-    /// arguments as lvalues, for it may be called several times.
-    template <class F>
-    auto wrap(F f) & {
-        return [this, f = std::move(f)]<class... Args>(Args&&... args) -> decltype(auto)
-                   requires requires(const F& g, Args&... each) { g(each...); }
-        { return (*this)([&]() -> decltype(auto) { return f(args...); }); };
-    }
-    template <class F>
-    auto wrap(F f) && = delete;
-
-    /// The N-th breaker's circuit, counted from the left.
-    template <std::size_t N = 0>
-    auto& circuit() noexcept {
-        constexpr std::size_t i = parts::nth_circuit(N);
-        static_assert(i < size, "keel: this chain has no such breaker");
-        return state<i>().circuit;
-    }
-
-    /// The circuit of the breaker with that name, see `named`.
-    template <literal Name>
-    auto& get() noexcept {
-        constexpr std::size_t i = parts::template index_of<Name>();
-        static_assert(i < size, "keel: no policy of this chain has that name");
-        static_assert(parts::has_circuit[i % size], "keel: the policy of that name is no breaker");
-        return state<i>().circuit;
-    }
+    lanes(const lanes&) = delete;
+    lanes& operator=(const lanes&) = delete;
 
     const Clock& clock() const noexcept { return clock_; }
     Clock& clock() noexcept { return clock_; }
 
-    // For the lanes.
     static constexpr std::size_t size = chain_type::size;
     using frames = typename parts::frames;
     using express_frames = typename parts::express_frames;
@@ -132,58 +70,10 @@ class callable_pipeline {
     }
 
   protected:
-    callable_pipeline(Source source, Clock clock)
+    lanes(Source source, Clock clock)
       : source_(std::move(source))
       , clock_(std::move(clock))
       , states_(source_, clock_) {}
-
-  private:
-    template <class F>
-    using users = std::conditional_t<reporting<F>, std::remove_cvref_t<raw_result<F>>, raw_result<F>>;
-
-    template <class Raw>
-    static constexpr auto channel_for() {
-        if constexpr (!reports_errors<Raw>)
-            return throwing_channel<Raw>{};
-        else if constexpr (std::same_as<Raw, std::error_code>)
-            return same_type_channel<Raw>{};
-        else if constexpr (std::constructible_from<typename Raw::error_type, errc>)
-            return same_type_channel<Raw>{};
-        else
-            return widening_channel<Raw,
-                                    typename decltype(parts::template error_for<typename Raw::error_type>())::type>{};
-    }
-
-    template <class F>
-    KEEL_ALWAYS_INLINE decltype(auto) answer(call c, std::remove_reference_t<F>& f) {
-        using raw = raw_result<F>;
-        using channel = decltype(channel_for<users<F>>());
-        if constexpr (reporting<F>)
-            return run<channel>(c, f);
-        else if constexpr (std::is_void_v<raw>)
-            run<channel>(c, f);
-        else if constexpr (std::is_reference_v<raw>)
-            return static_cast<raw>(*run<channel>(c, f).target);
-        else
-            return run<channel>(c, f);
-    }
-
-    template <class F>
-    KEEL_ALWAYS_INLINE auto attempted(call c, std::remove_reference_t<F>& f) noexcept {
-        using channel = attempt_channel<users<F>>;
-        const auto tried = [&]() KEEL_INLINE_LAMBDA -> typename channel::result {
-            // A predicate or a wait that throws.
-            KEEL_TRY { return run<channel>(c, f); }
-            KEEL_CATCH_ALL { return channel::threw(std::current_exception()); }
-        };
-        if constexpr (std::is_reference_v<users<F>>) {
-            using pointed = std::expected<std::remove_reference_t<users<F>>*, typename channel::error>;
-            auto referred = tried();
-            return referred ? pointed(referred->target) : pointed(std::unexpect, std::move(referred).error());
-        } else {
-            return tried();
-        }
-    }
 
     template <class Channel, class F>
     KEEL_ALWAYS_INLINE typename Channel::result run(call c, F& f) {
@@ -207,6 +97,7 @@ class callable_pipeline {
         }
     }
 
+  private:
     template <class Channel, class F>
     KEEL_ALWAYS_INLINE typename Channel::result run_admitted(call& c, F& f, express_frames& fr) {
         using result = typename Channel::result;
@@ -297,12 +188,12 @@ class callable_pipeline {
 
     template <class Channel, class F>
     KEEL_COLD typename Channel::result go_on(handed<F> f, const stopped& stop, junction at) {
-        return cold_lane<callable_pipeline, Channel, lane<F>>(*this, f, stop, at).run();
+        return cold_lane<lanes, Channel, lane<F>>(*this, f, stop, at).run();
     }
     template <class Channel, class F>
     KEEL_COLD typename Channel::result go_on_returned(handed<F> f, const stopped& stop, junction at,
                                                       typename Channel::result& r) {
-        return cold_lane<callable_pipeline, Channel, lane<F>>(*this, f, stop, at).run_returned(r);
+        return cold_lane<lanes, Channel, lane<F>>(*this, f, stop, at).run_returned(r);
     }
 
     template <class R>
