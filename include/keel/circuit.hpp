@@ -185,7 +185,7 @@ class circuit {
     // A line that every call reads: what failures write begins on another one.
     alignas(cache_line) typename Atomics::template atomic<std::uint64_t> word_{word::warming(0).bits};
     typename Atomics::template atomic<std::uint64_t> generations_{0};
-    typename Atomics::template atomic<std::int64_t> lease_began_{0};
+    typename Atomics::template atomic<std::int64_t> lease_began_{INT64_MIN};
     // Takes its byte: two empty clocks can't share an address, and the pipeline's own has the first one.
     Clock clock_;
     config_type config_;

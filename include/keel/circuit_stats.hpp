@@ -70,7 +70,8 @@ struct circuit_stats {
     circuit_state state{};
     time_point since{};         ///< of the last transition, or when the circuit was made; `time_point::min()` if
                                 ///< that was before the program began (`constinit`)
-    window_counts window{};     ///< what decides: the window, or in half_open the probes
+    window_counts window{};     ///< what decides: the window, or in half_open the probes; of a count window at most
+                                ///< `sliding_window_options::failures` (256) failures, and as many slow calls
     double failure_rate = 0;    ///< of the window; 0 where it is empty
     double slow_rate = 0;       ///< of the window; 0 where it is empty
     std::uint64_t rejected = 0; ///< since the last transition
