@@ -363,6 +363,25 @@ TEST_CASE_TEMPLATE("a late result is dropped in every state entered by hand, whi
     }
 }
 
+TEST_CASE_TEMPLATE("a late success is dropped also where it was granted in a circuit that is past its warm-up", L,
+                   ON_ALL_LANES) {
+    for (const circuit_state moved_to : all_states) {
+        CAPTURE(std::string(name(moved_to)));
+        auto c = L::make(3, 3);
+        for (int i = 0; i < 5; ++i)
+            c.succeed();
+        const auto late = c.ask();
+        REQUIRE(late);
+        put_in(c.circuit, moved_to);
+        const auto before = c.circuit.stats().totals;
+        c.succeed(*late);
+        const auto after = c.circuit.stats().totals;
+        CHECK(after.successes == before.successes);
+        CHECK(after.late == 1);
+        CHECK(same(c.circuit.stats().window, {}));
+    }
+}
+
 TEST_CASE_TEMPLATE("no permit that could come back late is granted in an open or a forced-open circuit", L,
                    ON_ALL_LANES) {
     for (const circuit_state s : {circuit_state::open, circuit_state::forced_open}) {

@@ -187,6 +187,28 @@ TEST_CASE_TEMPLATE("each call is in exactly one total", L, BY_RATE_ON_ALL_LANES)
     CHECK(add_up(t));
 }
 
+TEST_CASE_TEMPLATE("where calls under way are counted, each that ends is in the totals all the same", W,
+                   keel::basic_sliding_window<{.count_overdue = true}>,
+                   keel::basic_sliding_time_window<{.count_overdue = true}>) {
+    auto config = trips_at<W>(1000);
+    config.slow_call.longer_than = 5s;
+    support::hand_driven<W> c(config, 1000s);
+    std::uint64_t ended = 0;
+    for (int i = 0; i < 1000; ++i)
+        c.succeed(), ++ended; // warm
+    REQUIRE(c.state() == circuit_state::closed);
+    for (const auto takes : {0ms, 1ms, 999ms, 1000ms, 4999ms, 5000ms, 5001ms, 60'000ms}) {
+        const auto first = c.ask(), second = c.ask();
+        c.clock.advance(takes);
+        c.succeed(*first), ++ended;
+        std::thread([&] { c.succeed(*second); }).join(); // it did not begin there
+        ++ended;
+        CHECK(c.circuit.stats().totals.successes == ended);
+        CHECK(c.circuit.stats().overdue == 0);
+    }
+    CHECK(c.circuit.stats().totals.slow == 4);
+}
+
 TEST_CASE_TEMPLATE("probes are in the totals as other calls are", L, ON_ALL_LANES) {
     typename L::circuit c(trips_at<typename L::window>(2), 1000s);
     c.circuit.half_open();

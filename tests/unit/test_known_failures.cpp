@@ -126,6 +126,7 @@ TEST_CASE_TEMPLATE("failure: an ignored outcome holds its slot, at every point o
         c.ignore(i % 2 == 0 ? *first : *second);
         const auto third = c.ask();
         REQUIRE(third);
+        REQUIRE(!c.ask()); // one slot came back, and no more
         c.ignore(i % 2 == 0 ? *second : *first);
         c.ignore(*third);
     }

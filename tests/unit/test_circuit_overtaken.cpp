@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <keel/breaker.hpp>
+#include <keel/circuit.hpp>
+#include <keel/clock/manual_clock.hpp>
+#include <keel/sync/atomics.hpp>
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <utility>
+
+using namespace std::chrono_literals;
+using keel::circuit_state;
+using keel::consecutive_failures;
+using keel::sliding_time_window;
+using keel::sliding_window;
+
+// Between the look at a circuit's word and its exchange somebody else may be quicker. Here that is part of the test:
+// what `meanwhile` says happens right before the next exchange, on the same thread.
+
+namespace {
+
+std::function<void()> meanwhile;
+
+struct overtaken_atomics : keel::std_atomics {
+    template <class T>
+    struct atomic : std::atomic<T> {
+        using std::atomic<T>::atomic;
+        bool compare_exchange_strong(T& seen, T next, std::memory_order won, std::memory_order lost) noexcept {
+            if (meanwhile) std::exchange(meanwhile, nullptr)();
+            return std::atomic<T>::compare_exchange_strong(seen, next, won, lost);
+        }
+    };
+};
+
+/// `failures` trip it for 10 s; so many probes, with a lease of 5 s.
+template <class W>
+struct circuit {
+    static keel::breaker_config<W> config(int failures, int probes) {
+        keel::breaker_config<W> c{};
+        if constexpr (W::by_rate) {
+            c.failure_rate = 1;
+            c.minimum_calls = failures;
+        } else {
+            c.window.failures = failures;
+        }
+        c.open_for = 10s;
+        c.half_open_calls = probes;
+        c.half_open_max_wait = 5s;
+        c.growth.jitter = 0;
+        return c;
+    }
+    circuit(int failures, int probes)
+      : it(config(failures, probes), clock) {}
+    keel::circuit_totals totals() const { return it.stats().totals; }
+
+    keel::manual_clock clock;
+    keel::circuit<W, keel::manual_clock, overtaken_atomics> it;
+};
+#define WINDOWS sliding_window, sliding_time_window, consecutive_failures
+
+} // namespace
+
+TEST_CASE_TEMPLATE("of two calls that find an open period over, as many are granted as there may be probes", W,
+                   WINDOWS) {
+    for (const int probes : {1, 2}) {
+        circuit<W> c(2, probes);
+        c.it.open();
+        c.clock.advance(10s);
+        int others = 0;
+        auto hold = [&] {
+            auto p = c.it.try_acquire();
+            others += bool(p);
+            c.clock.advance(1s);
+            return p;
+        };
+        std::optional<decltype(c.it.try_acquire())> first;
+        meanwhile = [&] { first.emplace(hold()); };
+        const auto second = c.it.try_acquire();
+        CHECK(others == 1);
+        CHECK(bool(second) == (probes == 2));
+        CHECK(c.it.state() == circuit_state::half_open);
+        // The lease is the first probe's, whoever came second.
+        CHECK(c.it.try_acquire().retry_after() == 4s);
+    }
+}
+
+TEST_CASE_TEMPLATE("a call that is overtaken by a change by hand is granted in the new state, or refused by it", W,
+                   WINDOWS) {
+    circuit<W> c(2, 1);
+    c.it.open();
+    c.clock.advance(10s);
+    meanwhile = [&] { c.it.force_open(); };
+    CHECK(!c.it.try_acquire());
+    c.it.open();
+    c.clock.advance(10s);
+    meanwhile = [&] { c.it.close(); };
+    auto p = c.it.try_acquire();
+    CHECK(p);
+    CHECK(c.it.state() == circuit_state::closed);
+    p.failure();
+    CHECK(c.totals().failures == 1);
+    CHECK(c.totals().late == 0);
+}
+
+TEST_CASE_TEMPLATE("a probe's result that is overtaken by another generation is late, and leaves it alone", W,
+                   WINDOWS) {
+    for (const bool fails : {false, true}) {
+        circuit<W> c(2, 1);
+        c.it.half_open();
+        auto p = c.it.try_acquire();
+        meanwhile = [&] { c.it.half_open(); };
+        fails ? p.failure() : p.success();
+        CHECK(c.it.state() == circuit_state::half_open);
+        CHECK(c.it.stats().window.calls == 0);
+        CHECK(c.totals().late == 1);
+        CHECK(c.totals().calls == 1);
+        CHECK(c.it.try_acquire());
+    }
+}
+
+TEST_CASE_TEMPLATE("a probe's result that is overtaken by a change of state is late", W, WINDOWS) {
+    for (const bool fails : {false, true}) {
+        circuit<W> c(2, 1);
+        c.it.half_open();
+        auto p = c.it.try_acquire();
+        meanwhile = [&] { c.it.force_open(); };
+        fails ? p.failure() : p.success();
+        CHECK(c.it.state() == circuit_state::forced_open);
+        CHECK(c.totals().late == 1);
+        CHECK(c.totals().successes + c.totals().failures == 0);
+    }
+}
+
+TEST_CASE_TEMPLATE("of two probes' results at once both are recorded", W, WINDOWS) {
+    circuit<W> c(2, 2);
+    c.it.half_open();
+    auto first = c.it.try_acquire(), second = c.it.try_acquire();
+    meanwhile = [&] { first.success(); };
+    second.success();
+    CHECK(c.it.state() == circuit_state::closed);
+    CHECK(c.totals().successes == 2);
+    CHECK(c.totals().late == 0);
+}
+
+TEST_CASE_TEMPLATE("a result that would trip a circuit is overtaken by a change by hand, which stays", W, WINDOWS) {
+    circuit<W> c(1, 1);
+    auto p = c.it.try_acquire();
+    meanwhile = [&] { c.it.close(); };
+    p.failure();
+    CHECK(c.it.state() == circuit_state::closed);
+    auto q = c.it.try_acquire();
+    meanwhile = [&] { c.it.force_open(); };
+    q.failure();
+    CHECK(c.it.state() == circuit_state::forced_open);
+    c.it.close();
+    auto r = c.it.try_acquire();
+    meanwhile = [&] { c.it.half_open(); };
+    r.failure();
+    CHECK(c.it.state() == circuit_state::half_open);
+    CHECK(c.it.stats().window.calls == 0);
+}
+
+TEST_CASE_TEMPLATE("of two results that would trip a circuit at once one does", W, WINDOWS) {
+    circuit<W> c(1, 1);
+    auto first = c.it.try_acquire(), second = c.it.try_acquire();
+    meanwhile = [&] {
+        second.failure();
+        c.clock.advance(1s);
+    };
+    first.failure();
+    CHECK(c.it.state() == circuit_state::open);
+    CHECK(c.totals().opens == 1);
+    CHECK(c.it.log().size == 1);
+    CHECK(c.it.try_acquire().retry_after() == 9s);
+}
+
+TEST_CASE_TEMPLATE("a permit that goes back is overtaken by a take-over, which keeps it", W, WINDOWS) {
+    circuit<W> c(2, 1);
+    c.it.half_open();
+    std::optional<decltype(c.it.try_acquire())> first(c.it.try_acquire()), next;
+    meanwhile = [&] {
+        c.clock.advance(5s);
+        next.emplace(c.it.try_acquire());
+    };
+    first.reset();
+    CHECK(*next);
+    CHECK(!c.it.try_acquire());
+}
+
+TEST_CASE_TEMPLATE("a permit that goes back is overtaken by another one, and both go back", W, WINDOWS) {
+    circuit<W> c(2, 2);
+    c.it.half_open();
+    std::optional<decltype(c.it.try_acquire())> first(c.it.try_acquire()), second(c.it.try_acquire());
+    meanwhile = [&] { second.reset(); };
+    first.reset();
+    const auto third = c.it.try_acquire(), fourth = c.it.try_acquire();
+    CHECK(third);
+    CHECK(fourth);
+    CHECK(!c.it.try_acquire());
+}
+
+TEST_CASE_TEMPLATE("a permit that goes back is overtaken by another generation, whose permits it leaves alone", W,
+                   WINDOWS) {
+    circuit<W> c(2, 1);
+    c.it.half_open();
+    std::optional<decltype(c.it.try_acquire())> first(c.it.try_acquire()), next;
+    meanwhile = [&] {
+        c.it.half_open();
+        next.emplace(c.it.try_acquire());
+    };
+    first.reset();
+    CHECK(*next);
+    CHECK(!c.it.try_acquire());
+}
+
+TEST_CASE_TEMPLATE("a change by hand that is overtaken by a trip comes after it", W, WINDOWS) {
+    circuit<W> c(1, 1);
+    auto p = c.it.try_acquire();
+    meanwhile = [&] { p.failure(); };
+    c.it.disable();
+    CHECK(c.it.state() == circuit_state::disabled);
+    const keel::circuit_log log = c.it.log();
+    REQUIRE(log.size == 2);
+    CHECK(log.entries[0].to == circuit_state::open);
+    CHECK(log.entries[1].from == circuit_state::open);
+    CHECK(log.entries[1].to == circuit_state::disabled);
+}
