@@ -257,6 +257,18 @@ TEST_CASE_TEMPLATE("failure: a clock that goes back, stands still or leaps wedge
     }
 }
 
+TEST_CASE_TEMPLATE("failure: a lease that begins before the clock's epoch lasts until after it", W, sliding_window,
+                   sliding_time_window, consecutive_failures) {
+    driven<W> c(config<W>(1), -1000s);
+    c.circuit.half_open();
+    REQUIRE(c.ask());
+    CHECK(c.circuit.try_acquire().retry_after() == 5s);
+    c.clock.advance(5s - 1ns);
+    CHECK(!c.ask());
+    c.clock.advance(1ns);
+    CHECK(c.ask());
+}
+
 TEST_CASE_TEMPLATE("failure: a clock that goes back makes the circuit wait longer than by as much", W, sliding_window,
                    sliding_time_window, consecutive_failures) {
     driven<W> c(config<W>(1), 1000s);
