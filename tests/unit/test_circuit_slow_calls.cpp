@@ -356,6 +356,22 @@ TEST_CASE_TEMPLATE("a circuit that only keeps metrics counts slow calls and does
     CHECK(c.circuit.stats().window.calls == 3);
 }
 
+TEST_CASE("a circuit that calls under way trip is open for its first period, as after any other trip") {
+    using window = keel::basic_sliding_window<{.count_overdue = true}>;
+    auto config = slow_above_100ms<window>(3);
+    config.growth = {.factor = 7, .cap = 24h, .jitter = 0};
+    support::hand_driven<window> c(config, 1000s);
+    for (int i = 0; i < 3; ++i)
+        REQUIRE(c.ask());
+    c.clock.advance(1s);
+    REQUIRE(!c.ask());
+    REQUIRE(c.state() == circuit_state::open);
+    c.clock.advance(10s - 1ns);
+    CHECK(!c.ask());
+    c.clock.advance(1ns);
+    CHECK(c.ask());
+}
+
 TEST_CASE("slow calls leave a count window with the calls after them") {
     auto config = slow_above_100ms<sliding_window>(2, 0.5);
     config.window.calls = 4;

@@ -242,6 +242,30 @@ TEST_CASE_TEMPLATE("a circuit opened by hand refuses as long as one that has jus
     }
 }
 
+TEST_CASE_TEMPLATE("an open period may be longer than the cap of a growth that is off", L, ON_ALL_LANES) {
+    auto config = L::config(1, 1);
+    config.open_for = 72h;
+    config.growth = {.factor = 1, .cap = 1h, .jitter = 0};
+    typename L::circuit c(config, 1000s);
+    c.circuit.open();
+    CHECK(!c.ask());
+    c.clock.advance(72h - 1ns);
+    CHECK(!c.ask());
+    c.clock.advance(1ns);
+    CHECK(c.ask());
+}
+
+TEST_CASE_TEMPLATE("a success in a circuit past its warm-up needs the cold lane neither to begin nor to end", W,
+                   sliding_window, sliding_time_window, consecutive_failures) {
+    auto c = on_lane<W, true>::make(3, 3);
+    for (int i = 0; i < 5; ++i)
+        c.succeed();
+    keel::circuit_permit p;
+    keel::call call{keel::clock_ref(c.clock)};
+    CHECK(c.circuit.try_admit(p, call, c.circuit.config()));
+    CHECK(c.circuit.try_success(p, call, c.circuit.config()));
+}
+
 TEST_CASE_TEMPLATE("a circuit made half-open by hand lets out as many probes as it may, at once", L, ON_ALL_LANES) {
     auto c = L::make(3, 3);
     // Twice: the probes of the first time are of no account the second time.
