@@ -62,6 +62,8 @@ const char* explained(const race::site& s, memory_order to) {
 } // namespace
 
 int main() {
+    // A scenario that takes more is a smaller one with more threads.
+    constexpr std::uint64_t most = 60'000;
     // Once as it is, to learn the sites, what each scenario takes and which of them it executes.
     struct tried {
         const race::scenario* scenario;
@@ -75,12 +77,14 @@ int main() {
         std::vector<std::uint64_t> before;
         for (const auto& at : all)
             before.push_back(at->executed);
-        const race::report r = s.explore(s.within, {}, "");
+        race::limits within = s.within;
+        within.executions = most;
+        const race::report r = s.explore(within, {}, "");
         if (!r) return std::printf("%s fails as it is\n", s.name), 1;
         tried t{&s, r.executions, {}};
         for (std::size_t i = 0; i < all.size(); ++i)
             t.executes.push_back(i >= before.size() || all[i]->executed != before[i]);
-        by_cost.push_back(t);
+        if (r.complete) by_cost.push_back(t);
     }
     std::sort(by_cost.begin(), by_cost.end(), [](const tried& x, const tried& y) { return x.cost < y.cost; });
     int killed = 0, kept = 0, unexplained = 0;
@@ -116,7 +120,8 @@ int main() {
                 ++unexplained;
         }
     }
-    std::printf("%zu operations that are not relaxed; %d weakenings found, %d kept for a reason, %d survive\n", sites,
-                killed, kept, unexplained);
+    std::printf("%zu operations that are not relaxed; of their weakenings %d are found and %d kept for a reason\n",
+                sites, killed, kept);
+    std::printf("%d passed, %d failed\n", killed + kept, unexplained);
     return unexplained == 0 ? 0 : 1;
 }

@@ -152,9 +152,34 @@ struct fresh_probe_keeps_its_lease : world<in_a_row, 2, true> {
         acquire(i);
     }
     void check() {
-        const auto lease = [this](int i) { return granted_in(i).bits >> 50 & 15; };
+        const auto lease = [this](int i) { return granted_in(i).lease(); };
         require(!held[0] || !held[1] || lease(0) != 0 || lease(1) == 0,
                 "a probe is taken over whose lease has just begun");
+    }
+};
+
+// The same for who lost a race for the last permit, and finds in that way that all are out: their lease, not an
+// earlier.
+struct loser_sees_the_lease : world<in_a_row, 2, true> {
+    loser_sees_the_lease()
+      : world(config_of(in_a_row{1}, 2)) {
+        trip_and_wait();
+        acquire(0);
+        advance(max_wait);
+    }
+    void run(int i) {
+        if (i == 1) {
+            acquire(1);
+            return;
+        }
+        drop(0);
+        acquire(0);
+        acquire(2);
+    }
+    void check() {
+        const auto lease = [this](int i) { return held[i] ? granted_in(i).lease() : 0; };
+        require(lease(1) == 0 || lease(0) != 0 || lease(2) != 0 || !held[0] || !held[2],
+                "probes are taken over whose lease has just begun");
     }
 };
 
@@ -190,6 +215,7 @@ scenario_list probe_scenarios() {
         {"lease_is_seen_with_its_probe", all, explore_one<lease_is_seen_with_its_probe>},
         {"lease_is_taken_over", all, explore_one<lease_is_taken_over>},
         {"fresh_probe_keeps_its_lease", all, explore_one<fresh_probe_keeps_its_lease>},
+        {"loser_sees_the_lease", all, explore_one<loser_sees_the_lease>},
         {"given_up_probe_returns_nothing", all, explore_one<given_up_probe_returns_nothing>},
     };
 }

@@ -6,8 +6,6 @@
 
 #include "checked_circuit.hpp"
 
-#include <keel/call.hpp>
-
 #include <cstdint>
 
 namespace race {
@@ -107,18 +105,12 @@ struct window_starts_over : world<count_window, 3> {
                     "the statistics hold an earlier generation's");
             return;
         }
-        keel::call c{keel::clock_ref(clock)};
-        keel::circuit_permit p;
-        it.try_admit(p, c, it.config());
-        if (!p.granted_in.is_closed()) return;
-        ++ghost.other[0];
-        if (!it.try_success(p, c, it.config())) it.settle(p, c, keel::ending::succeeded);
+        if (express()) ++ghost.other[0];
     }
     void check() {
         require(it.state() == circuit_state::closed, "a success tripped it on an earlier generation's failures");
         require(it.stats().window.calls <= ghost.other[0], "the window did not start over");
     }
-    virtual_clock clock;
 };
 
 // Whoever completes the minimum of calls, a success too, sees all that is recorded: `Failures` of `Threads` trip it.
@@ -175,13 +167,71 @@ struct express_lane_beside_failures : world<count_window, 2> {
             if (acquire(1)) failure(1);
             return;
         }
-        keel::call c{keel::clock_ref(clock)};
-        keel::circuit_permit p;
-        if (it.try_admit(p, c, it.config()) && !it.try_success(p, c, it.config()))
-            it.settle(p, c, keel::ending::succeeded);
+        express();
     }
     void check() { require(it.state() == circuit_state::open, "the trip is lost"); }
-    virtual_clock clock;
+};
+
+// A failure in the new generation has its place in the window, though its thread was not told of the calls before that
+// but by the word. It calls as pipelines do.
+struct failure_after_the_start_counts : world<count_window, 2> {
+    failure_after_the_start_counts()
+      : world(rated(count_window{.calls = 4}, 2, 1.0)) {}
+    void run(int i) {
+        if (i == 0) {
+            for (int n = 0; n < 2; ++n)
+                if (acquire(0)) failure(0);
+            advance(open_for);
+            if (acquire(0)) success(0);
+            return;
+        }
+        ghost.other[0] = express(keel::ending::failed).value_or(0) != 0;
+    }
+    void check() {
+        if (ghost.other[0] == 0) return;
+        const auto in_it = it.stats().window;
+        require(in_it.calls == 1 && in_it.failed == 1, "a failure is not in its window");
+    }
+};
+
+// One of four has failed, whatever comes when: who sees the failure sees the calls before it, and does not trip it.
+template <class Window>
+struct failures_count_with_their_calls : world<Window, 2> {
+    failures_count_with_their_calls()
+      : world<Window, 2>(rated(window_of<Window>(), 1, 0.4)) {
+        this->acquire(0), this->success(0);
+        this->acquire(1);
+        this->acquire(2);
+    }
+    void run(int i) {
+        if (i == 1) return this->success(1);
+        this->express();
+        this->express();
+        this->failure(2);
+    }
+    void check() {
+        require(this->it.state() == circuit_state::closed, "failures are judged without their calls");
+        this->require_totals();
+    }
+};
+
+// Every second call fails, and never two in a row: but the place that is looked up may be taken by a later failure.
+struct overtaken_look_up : world<keel::basic_sliding_window<{.shards = 2, .failures = 2}>, 2> {
+    overtaken_look_up()
+      : world(rated(keel::basic_sliding_window<{.shards = 2, .failures = 2}>{.calls = 2}, 2, 1.0)) {
+        acquire(0), success(0);
+        acquire(0), failure(0);
+        acquire(0), success(0);
+        acquire(1);
+    }
+    void run(int i) {
+        if (i == 1) return success(1);
+        for (int n = 0; n < 3 && acquire(0); ++n) {
+            failure(0);
+            express();
+        }
+    }
+    void check() { require(it.state() == circuit_state::closed, "a later failure is taken for an earlier one"); }
 };
 
 // A failure that is being recorded when the window starts over is in the new one: at most the calls in flight, until
@@ -327,6 +377,10 @@ scenario_list window_scenarios() {
         {"express_lane_beside_failures", all, explore_one<express_lane_beside_failures>},
         {"count_window_is_exact", all, explore_one<count_window_is_exact>},
         {"window_starts_over", two, explore_one<window_starts_over>},
+        {"failure_after_the_start_counts", two, explore_one<failure_after_the_start_counts>},
+        {"failures_count_with_calls", all, explore_one<failures_count_with_their_calls<count_window>>},
+        {"failures_count_with_calls_time_window", all, explore_one<failures_count_with_their_calls<time_window>>},
+        {"overtaken_look_up", two, explore_one<overtaken_look_up>},
         {"old_results_are_those_in_flight", all, explore_one<old_results_are_those_in_flight>},
         {"buckets_turn_over_before_the_edge", all, explore_one<buckets_turn_over<8>>},
         {"buckets_turn_over_at_the_edge", all, explore_one<buckets_turn_over<9>>},

@@ -1,0 +1,30 @@
+#pragma once
+// SPDX-License-Identifier: BSL-1.0
+
+#include "report.hpp"
+
+#include <string>
+#include <vector>
+
+namespace race {
+
+/// A bug that a checker must find, and the same without it, where it must find nothing.
+struct seeded_bug {
+    const char* name;
+    report (*with)(const limits&, weakening, const std::string& script);
+    report (*without)(const limits&, weakening, const std::string& script);
+};
+using seeded_list = std::vector<seeded_bug>;
+
+seeded_list breaker_bugs();
+seeded_list part_bugs();
+seeded_list keel_bugs();
+
+inline seeded_list seeded_bugs() {
+    seeded_list all;
+    for (const auto& some : {breaker_bugs(), part_bugs(), keel_bugs()})
+        all.insert(all.end(), some.begin(), some.end());
+    return all;
+}
+
+} // namespace race

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: BSL-1.0
+
+// keel's own code, with fences taken away from it.
+
+#include "seeded.hpp"
+
+#include "checked_circuit.hpp"
+
+#include <cstdint>
+
+namespace race {
+namespace {
+
+using std::int64_t;
+using std::uint64_t;
+
+// Whose fences are left out.
+enum class without { none, all_fences, those_of_thread_0 };
+template <without W>
+struct atomics : checked_atomics {
+    static void fence(order o, where w = where::current()) {
+        if (W == without::all_fences || (W == without::those_of_thread_0 && thread_slot() == 0)) return;
+        race::fence(o, w);
+    }
+};
+
+template <class Window, without W>
+struct minimum_is_reached : world<Window, 2, false, atomics<W>> {
+    static constexpr Window window() {
+        if constexpr (requires(Window w) { w.span; })
+            return {.span = keel::nanos(40), .buckets = 4};
+        else
+            return {.calls = 4};
+    }
+    minimum_is_reached()
+      : world<Window, 2, false, atomics<W>>(rated(window(), 2, 0.5)) {
+        this->acquire(0);
+        this->acquire(1);
+    }
+    void run(int i) {
+        if (i == 0)
+            this->failure(0);
+        else
+            this->success(1);
+    }
+    void check() { require(this->it.state() == keel::circuit_state::open, "the trip is lost"); }
+};
+template <without W>
+using count_window = minimum_is_reached<keel::basic_sliding_window<{.shards = 2, .failures = 4}>, W>;
+template <without W>
+using time_window = minimum_is_reached<keel::basic_sliding_time_window<{.shards = 1, .buckets = 4}>, W>;
+
+template <without W>
+struct log_without {
+    static constexpr int threads = 2;
+    keel::detail::transition_log<atomics<W>> log;
+    uint64_t ghost = 0;
+    static keel::circuit_transition number(int64_t n) {
+        return {keel::time_point(std::chrono::nanoseconds(n)), keel::circuit_state(n % 2), keel::circuit_state(n % 3),
+                keel::transition_cause(n % 5)};
+    }
+    log_without() {
+        for (int n = 0; n < 16; ++n)
+            log.note(number(n));
+    }
+    void run(int i) {
+        if (i == 0) return log.note(number(16));
+        for (const keel::circuit_transition& t : log.read()) {
+            const keel::circuit_transition whole = number(t.at.time_since_epoch().count());
+            require(t.from == whole.from && t.to == whole.to && t.cause == whole.cause, "an entry is torn");
+        }
+    }
+    void check() {}
+};
+
+template <template <without> class World, without W>
+seeded_bug seed(const char* name) {
+    return {name, explore_one<World<W>>, explore_one<World<without::none>>};
+}
+
+} // namespace
+
+seeded_list keel_bugs() {
+    return {
+        seed<count_window, without::all_fences>("count_window_without_fences"),
+        seed<count_window, without::those_of_thread_0>("count_window_fails_without_fence"),
+        seed<time_window, without::all_fences>("time_window_without_fences"),
+        seed<time_window, without::those_of_thread_0>("time_window_fails_without_fence"),
+        seed<log_without, without::those_of_thread_0>("log_is_written_without_fence"),
+    };
+}
+
+} // namespace race
