@@ -107,15 +107,20 @@ keel::circuit_transition numbered(int n) {
             .cause = transition_cause::by_hand};
 }
 
-/// Lets a writer pause in the middle: the n-th store to an entry's time calls the test back.
+/// Lets a writer pause: before it looks at its entry, or before it stores the time.
 struct paused_atomics : keel::std_atomics {
     static inline void (*before_store)() = nullptr;
+    static inline void (*before_load)() = nullptr;
     template <class T>
     struct atomic : std::atomic<T> {
         using std::atomic<T>::atomic;
         void store(T value, std::memory_order order) noexcept {
             if (before_store != nullptr && std::is_signed_v<T>) std::exchange(before_store, nullptr)();
             std::atomic<T>::store(value, order);
+        }
+        T load(std::memory_order order) const noexcept {
+            if (before_load != nullptr) std::exchange(before_load, nullptr)();
+            return std::atomic<T>::load(order);
         }
     };
 };
@@ -569,6 +574,20 @@ TEST_CASE(
     for (int i = 19; i <= 33; ++i)
         log.note(numbered(i));
     CHECK(log.read().size == 16);
+}
+
+TEST_CASE("a writer that has not begun when it is overtaken by a whole round leaves the later entry alone") {
+    keel::detail::transition_log<paused_atomics> log;
+    interrupted = &log;
+    paused_atomics::before_load = [] {
+        for (int i = 2; i <= 17; ++i)
+            interrupted->note(numbered(i));
+    };
+    log.note(numbered(1));
+    const keel::circuit_log seen = log.read();
+    REQUIRE(seen.size == 16);
+    for (std::size_t i = 0; i < seen.size; ++i)
+        CHECK(seen.entries[i].at == keel::time_point(std::chrono::seconds(i + 2)));
 }
 
 TEST_CASE("a log that is read while it is written holds only entries that were written, in order") {

@@ -149,6 +149,18 @@ TEST_CASE("a thread that has a slot from elsewhere counts in a time window that 
     CHECK(p.circuit().state() == keel::circuit_state::open);
 }
 
+TEST_CASE("a thread claims a slot with its first call, and counts the next ones on the healthy path") {
+    recorder r = ten_seconds();
+    std::thread([&] {
+        keel::call c;
+        c.turn_at(start);
+        CHECK(!r.counts.try_success(r.config.window, c));
+        r.record(false, start);
+        CHECK(r.counts.try_success(r.config.window, c));
+    }).join();
+    CHECK(r.counts.total() == 2);
+}
+
 TEST_CASE("a time window takes as many buckets as it has places, of one whole length") {
     const auto wrong = [](const auto& window) {
         keel::detail::checker c("breaker");
