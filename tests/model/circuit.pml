@@ -10,6 +10,9 @@
  *   has read or its permit, is of the present one. Each change of state begins a new one; an open circuit has none, but
  *   the time in its word makes it differ as well.
  * - The lease number wraps at LEASES instead of 16.
+ * - The bit `returned` is left out: without it a compare-and-swap succeeds where the circuit's would fail and look again,
+ *   so the model can do all that the circuit can, and more.
+ * - A trip by overdue calls is a trip by a failure, of a call that vanishes.
  *
  * Before the callee has healed, a call succeeds, fails, is ignored, or vanishes: nobody hears of it again. Afterwards every
  * call succeeds, but takes as long as it likes: longer than its lease, too. Threads call for ever, whatever they are told.
@@ -49,6 +52,8 @@ bit taken;
 
 #define mine (1 << me)
 #define holds (valid & mine)
+/* After a takeover the permit is somebody else's. */
+#define is_mine (saw_lease == permit_lease && saw_granted > saw_recorded)
 #define unchanged (holds && granted == saw_granted && recorded == saw_recorded && lease == saw_lease)
 
 /* A new generation, in which only `holders` hold something valid. */
@@ -68,7 +73,7 @@ inline begin_open(by) {
 }
 
 inline forget() { saw = 0; saw_granted = 0; saw_recorded = 0; saw_lease = 0 }
-inline let_go() { forget(); outcome = 0; valid = valid & ~mine }
+inline let_go() { forget(); outcome = 0; permit_lease = 0; valid = valid & ~mine }
 inline look() {
     assert(state != open || opened_by == winner);
     saw = state; saw_granted = granted; saw_recorded = recorded; saw_lease = lease
@@ -76,7 +81,7 @@ inline look() {
 
 proctype caller(byte me) {
     mtype saw, outcome;
-    byte saw_granted, saw_recorded, saw_lease;
+    byte saw_granted, saw_recorded, saw_lease, permit_lease;
 
 admit:
     atomic {
@@ -112,7 +117,7 @@ renew: /* To the time of this call, which may have been read long ago. */
 #endif
         :: !unchanged -> look(); valid = valid | mine; goto again
         fi;
-        forget(); goto calling
+        permit_lease = lease; forget(); goto calling
     };
 used_up:
     if
@@ -135,8 +140,8 @@ calling: /* What vanishes leaves its permit as it is, and nobody holds it. */
 settle: if
         :: !holds || (saw == closed && outcome != failure) -> let_go(); goto next_call
         :: holds && saw == closed && outcome == failure -> let_go(); goto next_call /* below the threshold */
-        :: holds && saw == half_open && outcome == ignored && saw_granted <= saw_recorded -> let_go(); goto next_call
-        :: holds && saw == half_open && outcome == ignored && saw_granted > saw_recorded
+        :: holds && saw == half_open && outcome == ignored && !is_mine -> let_go(); goto next_call
+        :: holds && saw == half_open && outcome == ignored && is_mine
         :: holds && saw == half_open && outcome == success
         :: holds && outcome == failure
         fi

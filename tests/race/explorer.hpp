@@ -19,6 +19,7 @@
 // preemptions, for what is left of the bound is part of the state; sleep sets would not. Operations on a location that
 // one thread alone uses, and additions to one that nobody reads until the end, are no places to switch at: which
 // locations these are is learnt, and everything is begun again when one of them turns out to be shared.
+// So is whether any fence acquires: only then a state tells what it would join.
 
 #include "report.hpp"
 

@@ -63,7 +63,7 @@ const char* explained(const race::site& s, memory_order to) {
 
 int main() {
     // A scenario that takes more is a smaller one with more threads.
-    constexpr std::uint64_t most = 60'000;
+    constexpr std::uint64_t most = 35'000;
     // Once as it is, to learn the sites, what each scenario takes and which of them it executes.
     struct tried {
         const race::scenario* scenario;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 
 // A second opinion: Relacy, which shares nothing with the explorer, runs every scenario and every seeded bug, and must
-// say the same of each. It sees only some executions of each scenario, so its silence proves less: that no lookup of
-// the explorer's is missing is what the seeded bugs are for. `relacy name`: one of them.
+// say the same of each. Of a scenario it sees only some executions, so that it finds nothing there proves less; that it
+// finds the seeded bugs in as few shows what such a number is worth. `relacy name`: one of them.
 
 #include "scenarios.hpp"
 #include "seeded.hpp"
