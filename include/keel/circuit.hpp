@@ -176,8 +176,8 @@ class circuit {
     // Before the grant itself: whoever sees the permits used up must not see the lease of an earlier probe. A thread
     // that loses the grant may still have renewed the lease, to a time when the word was as it saw it.
     void renew_lease(call& c) noexcept { detail::raise_to(lease_began_, ticks(c), std::memory_order_relaxed); }
-    nanos lease_left(call& c) const noexcept {
-        return nanos(lease_began_.load(std::memory_order_relaxed) + config_.half_open_max_wait.count - ticks(c));
+    bool lease_is_over(call& c) const noexcept {
+        return ticks(c) - lease_began_.load(std::memory_order_relaxed) >= config_.half_open_max_wait.count;
     }
 
     // First, where the healthy path reaches its shard without adding an offset.
@@ -222,8 +222,9 @@ admission circuit<Window, Clock, Atomics>::admit(permit& p, call& c) noexcept {
             return turn_away(nanos(0));
         } else if (seen.granted() < config_.half_open_calls) {
             next = seen.with_grant();
-        } else if (const nanos left = lease_left(c); left > nanos(0)) {
-            return turn_away(left);
+        } else if (!lease_is_over(c)) {
+            // Nobody knows: the probes may be back in a moment, and the lease is for those that never are.
+            return turn_away(nanos(0));
         } else {
             next = seen.with_takeover();
         }
@@ -300,7 +301,14 @@ void circuit<Window, Clock, Atomics>::settle_probe(word seen, call& c, detail::g
             next = opened(c.now(), seen.retrips() + 1);
             break;
         case judgement::healthy:
-            counts_.start_over(config_.window, c);
+            const auto so_far = counts_.so_far(config_.window, c);
+            // Nothing of a later generation is in that: else a probe that comes late would forget what it recorded.
+            if (const word still{word_.load(std::memory_order_acquire)}; still != seen) {
+                seen = still;
+                if (!seen.is_half_open() || seen.generation() != generation) return tally_.late();
+                continue;
+            }
+            counts_.start_over(so_far);
             next = word::warming(next_generation());
             break;
         }
@@ -350,12 +358,16 @@ template <class Window, class Clock, class Atomics>
 template <class Next>
 void circuit<Window, Clock, Atomics>::by_hand(Next next_in) noexcept {
     call c = begun();
-    counts_.start_over(config_.window, c);
+    counts_.start_over(counts_.so_far(config_.window, c));
     if constexpr (!Window::by_rate) counts_.forget();
     const word next = next_in(next_generation());
     word seen{word_.load(std::memory_order_relaxed)};
     while (!replace(seen, next)) {
     }
+    // What was recorded meanwhile is of the generation that has ended, unless the next one has ended too.
+    const auto so_far = counts_.so_far(config_.window, c);
+    const word now{word_.load(std::memory_order_acquire)};
+    if (!now.is_open() && now.generation() == next.generation()) counts_.start_over(so_far);
     note(seen, next, transition_cause::by_hand, c.now());
 }
 

@@ -45,7 +45,7 @@ struct open_period_growth {
 
     /// How long a circuit stays open that has tripped again so often since it was last closed.
     nanos period(nanos open_for, unsigned retrips) const noexcept {
-        if (retrips == 0) return open_for;
+        if (retrips == 0 || (factor == 1 && jitter == 0)) return open_for;
         double length = static_cast<double>(open_for.count);
         if (factor > 1) {
             for (unsigned i = 0; i < detail::lesser(retrips, detail::circuit_word::most_retrips); ++i)

@@ -51,10 +51,10 @@ struct circuit_log {
     const circuit_transition* end() const noexcept { return entries + size; }
 };
 
-/// What a circuit has counted since it was made, or since `reset()`. A call is what was admitted and has ended; once
-/// all have, `calls == successes + failures + ignored + late`.
+/// What a circuit has counted since it was made, or since `reset()`. A call is what was admitted and has ended, but not
+/// in `disabled`, where nothing is counted; with `consecutive_failures` not a healthy one of a pipeline either.
 struct circuit_totals {
-    std::uint64_t calls = 0;
+    std::uint64_t calls = 0; ///< successes + failures + ignored + late
     std::uint64_t successes = 0;
     std::uint64_t failures = 0;
     std::uint64_t ignored = 0;

@@ -95,8 +95,7 @@ class naive_circuit {
     bool refuse(duration retry_after) {
         ++rejected_;
         ++totals_.rejected;
-        if (state_ == state_of::half_open) return retry_after == lease_until() - now;
-        if (state_ == state_of::forced_open) return retry_after == duration(0);
+        if (state_ == state_of::half_open || state_ == state_of::forced_open) return retry_after == duration(0);
         const time until = now + retry_after;
         if (until < open_until_ || until > open_until_latest_) return false;
         open_until_ = open_until_latest_ = until;

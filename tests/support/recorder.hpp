@@ -38,7 +38,7 @@ class recorder {
     }
     void start_over(keel::time_point now = {}) {
         keel::call c = at(now);
-        counts.start_over(config.window, c);
+        counts.start_over(counts.so_far(config.window, c));
     }
 
     keel::breaker_config<Window> config;

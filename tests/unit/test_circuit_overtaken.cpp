@@ -85,7 +85,10 @@ TEST_CASE_TEMPLATE("of two calls that find an open period over, as many are gran
         CHECK(bool(second) == (probes == 2));
         CHECK(c.it.state() == circuit_state::half_open);
         // The lease is the first probe's, whoever came second.
-        CHECK(c.it.try_acquire().retry_after() == 4s);
+        c.clock.advance(4s - 1ns);
+        CHECK(!c.it.try_acquire());
+        c.clock.advance(1ns);
+        CHECK(c.it.try_acquire());
     }
 }
 
@@ -229,4 +232,53 @@ TEST_CASE_TEMPLATE("a change by hand that is overtaken by a trip comes after it"
     CHECK(log.entries[0].to == circuit_state::open);
     CHECK(log.entries[1].from == circuit_state::open);
     CHECK(log.entries[1].to == circuit_state::disabled);
+}
+
+TEST_CASE_TEMPLATE("what is recorded while a change by hand is under way is forgotten with what was before", W,
+                   WINDOWS) {
+    circuit<W> c(10, 1);
+    const auto fail_often = [&] {
+        for (int i = 0; i < 9; ++i)
+            c.it.try_acquire().failure();
+    };
+    meanwhile = fail_often;
+    c.it.close();
+    CHECK(c.it.stats().window.calls == 0);
+    c.it.try_acquire().failure();
+    CHECK(c.it.state() == circuit_state::closed);
+    meanwhile = fail_often;
+    c.it.metrics_only();
+    CHECK(c.it.stats().window.calls == 0);
+}
+
+namespace {
+/// A clock in whose reading something else happens: a thread that is stopped there.
+struct stopping_clock {
+    std::function<void()>* inside;
+    keel::time_point now() const noexcept {
+        if (*inside) std::exchange(*inside, nullptr)();
+        return keel::time_point(1s);
+    }
+    void sleep_until(keel::time_point) const {}
+};
+} // namespace
+
+TEST_CASE_TEMPLATE("a probe that comes late to close a circuit does not forget what was recorded since another did", W,
+                   sliding_window, sliding_time_window) {
+    std::function<void()> inside;
+    keel::circuit<W, stopping_clock> c({.minimum_calls = 2, .slow_call = {.longer_than = 1s}, .half_open_calls = 3},
+                                       stopping_clock{&inside});
+    c.half_open();
+    auto first = c.try_acquire(), second = c.try_acquire(), third = c.try_acquire();
+    first.success();
+    inside = [&] {
+        second.success();
+        REQUIRE(c.state() == circuit_state::closed);
+        c.try_acquire().failure();
+    };
+    third.success();
+    CHECK(c.stats().window.failed == 1);
+    CHECK(c.stats().totals.late == 1);
+    c.try_acquire().failure();
+    CHECK(c.state() == circuit_state::open);
 }

@@ -262,7 +262,6 @@ TEST_CASE_TEMPLATE("failure: a lease that begins before the clock's epoch lasts 
     driven<W> c(config<W>(1), -1000s);
     c.circuit.half_open();
     REQUIRE(c.ask());
-    CHECK(c.circuit.try_acquire().retry_after() == 5s);
     c.clock.advance(5s - 1ns);
     CHECK(!c.ask());
     c.clock.advance(1ns);

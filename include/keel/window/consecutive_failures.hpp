@@ -20,7 +20,7 @@ struct consecutive_failures_options {
 };
 
 /// Failures in a row, across all threads; a slow call counts as one. A success reads the count, and writes only where
-/// it is not zero: healthy calls are in no statistics.
+/// it is not zero: healthy calls of a pipeline are in no statistics.
 template <consecutive_failures_options Options = consecutive_failures_options{}>
 struct basic_consecutive_failures {
     int failures = 5; ///< at least 1
@@ -79,7 +79,10 @@ class basic_consecutive_failures<Options>::counts {
     /// All that were ever recorded: failures, slow calls and what ended a row of them.
     std::uint64_t total() const noexcept { return recorded_.load(std::memory_order_relaxed); }
 
-    void start_over(const window&, call&) noexcept {}
+    // Each row stands beside its generation: there is nothing to forget.
+    struct nothing {};
+    nothing so_far(const window&, call&) const noexcept { return {}; }
+    void start_over(nothing) noexcept {}
 
     /// Ends the row, for who is about to begin a new generation by hand: an open circuit has none to tell rows apart.
     void forget() noexcept { row_.fetch_and(~std::uint64_t{0xffff'ffff}, std::memory_order_relaxed); }

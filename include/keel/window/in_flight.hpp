@@ -27,8 +27,8 @@ struct in_flight_bucket {
     constexpr std::int64_t count() const noexcept { return static_cast<std::int64_t>(word << 36) >> 36; }
     /// How many buckets before `epoch` it was current.
     constexpr std::uint64_t age(std::uint64_t epoch) const noexcept { return (epoch - (word >> 28)) & 0xffff; }
-    /// A little: one that is further ahead was left behind so long ago that epochs have wrapped.
-    constexpr bool lies_ahead(std::uint64_t epoch) const noexcept { return age(epoch) > 0xffff - 64; }
+    /// A little: one that is further ahead was left behind so long ago that epochs have wrapped. So was an empty one.
+    constexpr bool lies_ahead(std::uint64_t epoch) const noexcept { return age(epoch) > 0xffff - 4 && count() != 0; }
     constexpr in_flight_bucket plus(std::int64_t change) const noexcept {
         return {(word & ~count_mask) | (static_cast<std::uint64_t>(count() + change) & count_mask)};
     }
@@ -37,6 +37,12 @@ struct in_flight_bucket {
     static constexpr std::uint64_t count_mask = (std::uint64_t{1} << 28) - 1;
 };
 
+/// Whether `a` was begun after `b`: by a little, for a number that is further ahead is one from before they wrapped.
+constexpr bool is_later_generation(std::uint64_t a, std::uint64_t b) noexcept {
+    const std::uint64_t ahead = (a - b) & circuit_word::generation_mask;
+    return ahead != 0 && ahead <= 1024;
+}
+
 /// What a bucket held when it started over: `generation:20 | count:44`.
 struct in_flight_remainder {
     std::uint64_t word = 0;
@@ -44,6 +50,7 @@ struct in_flight_remainder {
     constexpr std::uint64_t generation() const noexcept { return word >> 44; }
     constexpr std::int64_t count() const noexcept { return static_cast<std::int64_t>(word << 20) >> 20; }
     constexpr in_flight_remainder plus(std::uint64_t of, std::int64_t change) const noexcept {
+        if (is_later_generation(generation(), of) && count() != 0) return *this;
         const std::int64_t before = generation() == of ? count() : 0;
         return {of << 44 | (static_cast<std::uint64_t>(before + change) & ((std::uint64_t{1} << 44) - 1))};
     }
@@ -52,7 +59,7 @@ struct in_flight_remainder {
 /// The calls of a circuit that have begun and not ended. A thread with a shard of its own pays a plain store for the
 /// beginning and one for the end; others pay a compare-and-swap for each. Calls of another generation are forgotten.
 ///
-/// A call is overdue once it has run for longer than the limit. That is seen late by at most an eighth of the limit.
+/// A call is overdue once it has run for longer than the limit. That is counted late by at most an eighth of the limit.
 template <std::size_t Shards, class Atomics>
 class in_flight_calls {
   public:
@@ -134,6 +141,8 @@ class in_flight_calls {
     static in_flight_bucket changed(in_flight_bucket seen, std::uint64_t generation, std::uint64_t epoch,
                                     std::int64_t by, std::int64_t& left_over) noexcept {
         left_over = 0;
+        // A thread that was stopped since before the generation of the bucket began must not undo it.
+        if (is_later_generation(seen.generation(), generation) && seen.count() != 0) return seen;
         if (seen.generation() != generation) return in_flight_bucket::of(generation, epoch, by);
         if (seen.age(epoch) == 0) return seen.plus(by);
         left_over = seen.lies_ahead(epoch) ? by : seen.count();

@@ -40,7 +40,6 @@ constexpr bool reaches(std::uint64_t failed, std::uint64_t calls, double rate) n
 /// The fewest failures of `calls` that reach `rate`. Not a bare ceiling: 0.07 x 100 is 7.000000000000001 in binary.
 constexpr std::uint64_t fewest_reaching(std::uint64_t calls, double rate) noexcept {
     auto failed = static_cast<std::uint64_t>(rate * static_cast<double>(calls));
-    if (failed > 0) --failed;
     while (!reaches(failed, calls, rate))
         ++failed;
     return failed;

@@ -46,7 +46,8 @@ class position_ring {
         tally found;
         for (std::uint64_t i = 0; i < Capacity && i < noted; ++i) {
             const std::uint64_t entry = positions_[(noted - 1 - i) % size].load(std::memory_order_relaxed);
-            if (entry >> 1 <= since) break;
+            // One that was slow to note its position may stand among newer ones.
+            if (entry >> 1 <= since) continue;
             ++found.all;
             found.marked += entry & 1;
         }

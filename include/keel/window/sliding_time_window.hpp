@@ -160,16 +160,25 @@ class basic_sliding_time_window<Options>::counts {
         return sum;
     }
 
-    /// Forgets what was counted, up to the current bucket's counts so far. A thread that comes late can't undo it.
-    void start_over(const window& w, call& c) noexcept {
+    /// What the current bucket holds up to now, to be forgotten with all buckets before it.
+    struct recorded_so_far {
+        detail::bucket calls, failed, slow, slow_failed;
+    };
+    recorded_so_far so_far(const window& w, call& c) const noexcept {
         const std::uint32_t now = epoch(w, c.now());
         const std::size_t i = index(w, c.now());
         std::uint32_t calls = 0;
         for (const shard& s : shards_)
             calls += in_bucket(s.calls[i], now);
-        advance(calls_before_, detail::bucket::of(now, calls));
-        for (tracked* each : {&failed_, &slow_, &slow_failed_})
-            advance(each->before, detail::bucket::of(now, in_bucket(each->buckets[i], now)));
+        const auto held_by = [&](const tracked& t) { return detail::bucket::of(now, in_bucket(t.buckets[i], now)); };
+        return {detail::bucket::of(now, calls), held_by(failed_), held_by(slow_), held_by(slow_failed_)};
+    }
+    /// Forgets that. A thread that comes late can't undo it.
+    void start_over(const recorded_so_far& so_far) noexcept {
+        advance(calls_before_, so_far.calls);
+        advance(failed_.before, so_far.failed);
+        advance(slow_.before, so_far.slow);
+        advance(slow_failed_.before, so_far.slow_failed);
     }
 
   private:

@@ -112,10 +112,10 @@ class basic_sliding_window<Options>::counts {
     /// All that were ever recorded.
     std::uint64_t total() const noexcept { return calls_.sum(); }
 
-    /// Forgets what was counted. Raised and never lowered, so that a thread that comes late can't undo it.
-    void start_over(const window&, call&) noexcept {
-        detail::raise_to(first_, calls_.sum(), std::memory_order_relaxed);
-    }
+    /// What has been recorded up to now, to be forgotten.
+    std::uint64_t so_far(const window&, call&) const noexcept { return calls_.sum(); }
+    /// Forgets that. Raised and never lowered, so that a thread that comes late can't undo it.
+    void start_over(std::uint64_t so_far) noexcept { detail::raise_to(first_, so_far, std::memory_order_relaxed); }
 
   private:
     using ring = detail::position_ring<Options.failures, Atomics>;

@@ -74,8 +74,9 @@ TEST_CASE("a bucket of calls in flight counts below zero, and keeps its generati
     CHECK(b.plus(5).count() == 2);
     CHECK(b.lies_ahead(0xfffe));
     CHECK(!b.lies_ahead(0xffff));
-    CHECK(b.lies_ahead(0xffff - 64));
-    CHECK(!b.lies_ahead(0xffff - 65));
+    CHECK(b.lies_ahead(0xffff - 4));
+    CHECK(!b.lies_ahead(0xffff - 5));
+    CHECK(!in_flight_bucket::of(1, 0xffff, 0).lies_ahead(0xfffe));
     CHECK(!b.lies_ahead(0x7fff));
     CHECK(in_flight_bucket::of(1, 0x12345, 7).age(0x2345) == 0);
 }
@@ -235,4 +236,41 @@ TEST_CASE("threads without a shard of their own count every call") {
     for (std::thread& each : threads)
         each.join();
     CHECK(calls.overdue(limit, 1, at(10'000)) == 4000);
+}
+
+TEST_CASE_TEMPLATE("calls after a long pause are not overdue, wherever epochs wrap", Calls, own, shared) {
+    for (int pause = 0xffff - 100; pause < 0x10000 + 100; ++pause) {
+        Calls calls;
+        for (int i = 0; i < 10; ++i) {
+            calls.begin(limit, 1, at(10 * i));
+            calls.end(limit, 1, at(10 * i), at(10 * i));
+        }
+        const std::int64_t later = 90 + 10 * std::int64_t{pause};
+        calls.begin(limit, 1, at(later));
+        REQUIRE(calls.overdue(limit, 1, at(later + 80)) == 0);
+        REQUIRE(calls.overdue(limit, 1, at(later + 90)) == 1);
+    }
+}
+
+TEST_CASE_TEMPLATE("a thread that was stopped since an earlier generation undoes nothing of this one", Calls, own,
+                   shared) {
+    for (const std::uint64_t now : {2u, 0u}) {
+        const std::uint64_t earlier = (now - 1) & 0xfffff;
+        Calls calls;
+        calls.begin(limit, now, at(100));
+        calls.end(limit, earlier, at(100), at(100));
+        calls.begin(limit, earlier, at(100));
+        CHECK(calls.overdue(limit, now, at(200)) == 1);
+        calls.begin(limit, now, at(200)); // the first one is in the rest
+        calls.end(limit, earlier, at(0), at(200));
+        CHECK(calls.overdue(limit, now, at(200)) == 1);
+    }
+}
+
+TEST_CASE_TEMPLATE("calls are counted in a generation whatever those of half a round before have left", Calls, own,
+                   shared) {
+    Calls calls;
+    calls.begin(limit, 0x80001, at(0));
+    calls.begin(limit, 1, at(100));
+    CHECK(calls.overdue(limit, 1, at(200)) == 1);
 }

@@ -154,3 +154,10 @@ TEST_CASE("all that threads note at once is noted") {
     CHECK(r.after(0, 4000).all == 4000);
     CHECK(r.after(0, 4000).marked == 2000);
 }
+
+TEST_CASE("a position that was noted late hides none of those before it") {
+    ring<4> r;
+    for (const std::uint64_t position : {20u, 21u, 3u, 22u, 4u})
+        r.note(position, false);
+    CHECK(r.after(10, r.noted()).all == 2); // of the latest four
+}
