@@ -27,8 +27,10 @@ struct in_flight_bucket {
     constexpr std::int64_t count() const noexcept { return static_cast<std::int64_t>(word << 36) >> 36; }
     /// How many buckets before `epoch` it was current.
     constexpr std::uint64_t age(std::uint64_t epoch) const noexcept { return (epoch - (word >> 28)) & 0xffff; }
-    /// A little: one that is further ahead was left behind so long ago that epochs have wrapped. So was an empty one.
-    constexpr bool lies_ahead(std::uint64_t epoch) const noexcept { return age(epoch) > 0xffff - 4 && count() != 0; }
+    /// By `most` at most: one that is further ahead was left behind so long ago that epochs have wrapped.
+    constexpr bool lies_ahead(std::uint64_t epoch, std::uint64_t most) const noexcept {
+        return age(epoch) > 0xffff - most;
+    }
     constexpr in_flight_bucket plus(std::int64_t change) const noexcept {
         return {(word & ~count_mask) | (static_cast<std::uint64_t>(count() + change) & count_mask)};
     }
@@ -108,7 +110,8 @@ class in_flight_calls {
             if (rest.generation() == generation) sum += rest.count();
             for (const word& each : s.buckets) {
                 const in_flight_bucket b{each.load(std::memory_order_relaxed)};
-                if (b.generation() == generation && b.age(at) > buckets_in_limit && !b.lies_ahead(at)) sum += b.count();
+                if (b.generation() == generation && b.age(at) > buckets_in_limit && !b.lies_ahead(at, slowest_reader))
+                    sum += b.count();
             }
         }
         return sum > 0 ? static_cast<std::uint64_t>(sum) : 0;
@@ -116,6 +119,8 @@ class in_flight_calls {
 
   private:
     static constexpr std::uint64_t buckets_in_limit = 8;
+    // How many buckets go by at most between a reading of the clock and what is made of it.
+    static constexpr std::uint64_t slowest_reader = 64, slowest_writer = 4;
     // A bucket that starts over held nothing but calls that are overdue.
     static constexpr std::size_t size = buckets_in_limit + 2;
 
@@ -145,8 +150,10 @@ class in_flight_calls {
         if (is_later_generation(seen.generation(), generation) && seen.count() != 0) return seen;
         if (seen.generation() != generation) return in_flight_bucket::of(generation, epoch, by);
         if (seen.age(epoch) == 0) return seen.plus(by);
-        left_over = seen.lies_ahead(epoch) ? by : seen.count();
-        return seen.lies_ahead(epoch) ? seen : in_flight_bucket::of(generation, epoch, by);
+        // An empty one in which a call begins was left behind too.
+        const bool is_ahead = seen.lies_ahead(epoch, slowest_writer) && (by < 0 || seen.count() != 0);
+        left_over = is_ahead ? by : seen.count();
+        return is_ahead ? seen : in_flight_bucket::of(generation, epoch, by);
     }
 
     KEEL_COLD void count(nanos limit, std::uint64_t generation, time_point began, time_point now,

@@ -72,12 +72,11 @@ TEST_CASE("a bucket of calls in flight counts below zero, and keeps its generati
     CHECK(b.age(0xffff) == 0);
     CHECK(b.age(0) == 1);
     CHECK(b.plus(5).count() == 2);
-    CHECK(b.lies_ahead(0xfffe));
-    CHECK(!b.lies_ahead(0xffff));
-    CHECK(b.lies_ahead(0xffff - 4));
-    CHECK(!b.lies_ahead(0xffff - 5));
-    CHECK(!in_flight_bucket::of(1, 0xffff, 0).lies_ahead(0xfffe));
-    CHECK(!b.lies_ahead(0x7fff));
+    CHECK(b.lies_ahead(0xfffe, 4));
+    CHECK(!b.lies_ahead(0xffff, 4));
+    CHECK(b.lies_ahead(0xffff - 4, 4));
+    CHECK(!b.lies_ahead(0xffff - 5, 4));
+    CHECK(!b.lies_ahead(0x7fff, 64));
     CHECK(in_flight_bucket::of(1, 0x12345, 7).age(0x2345) == 0);
 }
 
