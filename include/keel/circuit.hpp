@@ -303,7 +303,7 @@ void circuit<Window, Clock, Atomics>::settle_probe(word seen, call& c, detail::g
         case judgement::healthy:
             const auto so_far = counts_.so_far(config_.window, c);
             // Nothing of a later generation is in that: else a probe that comes late would forget what it recorded.
-            if (const word still{word_.load(std::memory_order_acquire)}; still != seen) {
+            if (const word still{word_.load(std::memory_order_relaxed)}; still != seen) {
                 seen = still;
                 if (!seen.is_half_open() || seen.generation() != generation) return tally_.late();
                 continue;
@@ -366,7 +366,7 @@ void circuit<Window, Clock, Atomics>::by_hand(Next next_in) noexcept {
     }
     // What was recorded meanwhile is of the generation that has ended, unless the next one has ended too.
     const auto so_far = counts_.so_far(config_.window, c);
-    const word now{word_.load(std::memory_order_acquire)};
+    const word now{word_.load(std::memory_order_relaxed)};
     if (!now.is_open() && now.generation() == next.generation()) counts_.start_over(so_far);
     note(seen, next, transition_cause::by_hand, c.now());
 }
