@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <expected>
 #include <map>
+#include <memory>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -30,7 +31,9 @@ struct difference {
 /// and after each record it is counted how many more probes the circuit lets out, and whether it says that it refuses.
 template <class Window, bool Express>
 difference by_hooks(const trace& t, std::size_t records, const keel::breaker_config<Window>& config) {
-    support::hand_driven<Window, Express> c(config, t.start);
+    // The largest windows are too large for the stack.
+    const auto owned = std::make_unique<support::hand_driven<Window, Express>>(config, t.start);
+    auto& c = *owned;
     std::map<std::int64_t, typename support::hand_driven<Window, Express>::permit> calls;
     std::int64_t probes_left = 0;
     keel::time_point opened{};

@@ -12,6 +12,7 @@
 #include <exception>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -46,7 +47,7 @@ bool agrees(const replay::trace& t, std::size_t records, tally& sum) {
         check(replay::by_hooks<Window, true>(t, records, config), "on the express lane");
         check(replay::by_hooks<Window, false>(t, records, config), "on the cold lane");
         if (replay::calls_are_nested(t, records)) {
-            check(replay::by_pipeline<Window>(t, records, config).run(), "through a pipeline");
+            check(std::make_unique<replay::by_pipeline<Window>>(t, records, config)->run(), "through a pipeline");
             ++sum.by_pipeline;
         }
         return same;
@@ -63,7 +64,7 @@ bool finds_a_wrong_minimum(const std::vector<replay::trace>& traces) {
             express += !replay::by_hooks<Window, true>(t, records, config).what.empty();
             cold += !replay::by_hooks<Window, false>(t, records, config).what.empty();
             if (replay::calls_are_nested(t, records))
-                pipeline += !replay::by_pipeline<Window>(t, records, config).run().what.empty();
+                pipeline += !std::make_unique<replay::by_pipeline<Window>>(t, records, config)->run().what.empty();
             return true;
         });
     }
