@@ -121,8 +121,7 @@ thread_local counter own;
 
 void add_healthy() {
     add(healthy, raw_call, no_clock, std::make_shared<none>(), [](none&, int n) { return work(n); });
-    // The least that counting costs when written without thought: rows below it show what the layout of a loop is
-    // worth.
+    // To compare with: a count and nothing else.
     add(healthy, "raw call and a plain count", no_clock, std::make_shared<none>(), [](none&, int n) {
         own.n.store(own.n.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
         return work(n);
