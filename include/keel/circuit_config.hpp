@@ -71,7 +71,8 @@ struct open_period_growth {
 
 namespace detail {
 
-constexpr window_counts probes_in(circuit_word w) noexcept {
+template <class Word>
+constexpr window_counts probes_in(Word w) noexcept {
     return {static_cast<std::uint64_t>(w.recorded()), static_cast<std::uint64_t>(w.failed()),
             static_cast<std::uint64_t>(w.slow()), static_cast<std::uint64_t>(w.slow_failed())};
 }

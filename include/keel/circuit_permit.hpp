@@ -14,10 +14,12 @@ namespace keel {
 
 /// The right to make one call, and the generation in which it was granted. A result that comes back in another
 /// generation is dropped: it neither trips, closes, nor takes or returns a probe.
-struct circuit_permit {
-    detail::circuit_word granted_in{};
+template <class Word>
+struct basic_circuit_permit {
+    Word granted_in{};
     time_point began = time_point::min(); ///< where slow calls are counted
 };
+using circuit_permit = basic_circuit_permit<detail::circuit_word>;
 
 /// A call that was asked for by hand, granted or refused. Ends by `success()`, by `failure()`, or ignored when it is
 /// destroyed. Moves; belongs to one thread at a time; must not outlive the circuit.
@@ -57,7 +59,7 @@ class [[nodiscard]] acquired {
     }
 
     Circuit* circuit_ = nullptr;
-    circuit_permit permit_;
+    typename Circuit::permit permit_;
     nanos retry_after_{};
 };
 

@@ -14,7 +14,7 @@ namespace keel {
 /// epoch: all of keel's but `manual_clock` have the same.
 template <class Circuit, class Results = handle<>>
 struct through_policy : detail::classifying<through_policy<Circuit, Results>>,
-                        detail::guarding<through_policy<Circuit, Results>> {
+                        detail::guarding<through_policy<Circuit, Results>, typename Circuit::permit> {
     Circuit* shared = nullptr;
     Results results{};
 

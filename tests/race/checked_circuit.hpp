@@ -20,7 +20,9 @@
 
 namespace race {
 
-struct checked_atomics {
+template <unsigned GenerationBits>
+struct basic_checked_atomics {
+    static constexpr unsigned generation_bits = GenerationBits;
     template <class T>
     using atomic = race::atomic<T>;
     static constexpr std::uint32_t no_slot = 0xffff'ffff;
@@ -28,6 +30,7 @@ struct checked_atomics {
     static std::uint32_t slot() noexcept { return thread_slot(); }
     static std::uint32_t claim_slot() noexcept { return thread_slot(); }
 };
+using checked_atomics = basic_checked_atomics<keel::std_atomics::generation_bits>;
 
 struct virtual_clock {
     keel::time_point now() const noexcept { return keel::time_point(std::chrono::nanoseconds(race::now())); }

@@ -35,10 +35,12 @@ namespace detail {
 
 /// All of a circuit's state in 64 bits. The layout depends on the state:
 ///
-///     closed       0 | 000 (steady) or 001 (warming up)                                          | ... | generation:20
-///     half-open    0 | 010 | returned:1 re-trips:5 lease:4 slow failed:6 slow:6 failed:6 recorded:6 granted:6 |
-///     generation by hand      0 | 011 (forced open), 100 (disabled), 101 (metrics only)                     | ... |
-///     generation open         1 | re-trips:5 | time of the first probe:58
+///     closed     0 | 000 (steady) or 001 (warming up) | ... | generation
+///     half-open  0 | 010 | returned:1 re-trips:5 lease:4 slow-failed slow failed recorded granted:6 | generation
+///     by hand    0 | 011 (forced open), 100 (disabled), 101 (metrics only) | ... | generation
+///     open       1 | re-trips:5 | time of the first probe:58
+///
+/// A generation has 20 bits, and each of the five counts of probes 6.
 ///
 /// The time is exact to the nanosecond and compared by its distance from now, modulo 9.1 years; a distance above the
 /// longest open period means that the clock has leapt past it.

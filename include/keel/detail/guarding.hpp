@@ -15,9 +15,9 @@ constexpr needs needs_of_circuit(const Config& config) noexcept {
 
 /// The hooks of a policy that asks a circuit before each attempt and tells it what came of it. `Policy` has `results`,
 /// a `state` with `circuit`, and `config_of(state)`, that circuit's configuration.
-template <class Policy>
+template <class Policy, class Permit = circuit_permit>
 struct guarding {
-    using frame = circuit_permit;
+    using frame = Permit;
     static constexpr errc rejections[] = {errc::circuit_open};
 
     template <class State>

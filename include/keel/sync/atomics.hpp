@@ -13,6 +13,8 @@ namespace keel {
 struct std_atomics {
     template <class T>
     using atomic = std::atomic<T>;
+    /// Of a circuit's state: how many generations there are before their numbers come round.
+    static constexpr unsigned generation_bits = 20;
     static void fence(std::memory_order order) noexcept { std::atomic_thread_fence(order); }
 
     static constexpr std::uint32_t no_slot = thread_slots::none;

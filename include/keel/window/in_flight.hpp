@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSL-1.0
 
 #include "../detail/circuit_word.hpp"
+#include "../detail/lesser.hpp"
 #include "../detail/macros.hpp"
 #include "../duration.hpp"
 #include "../sync/cache_line.hpp"
@@ -40,19 +41,22 @@ struct in_flight_bucket {
 };
 
 /// Whether `a` was begun after `b`: by a little, for a number that is further ahead is one from before they wrapped.
+template <unsigned GenerationBits = circuit_word::generation_bits>
 constexpr bool is_later_generation(std::uint64_t a, std::uint64_t b) noexcept {
-    const std::uint64_t ahead = (a - b) & circuit_word::generation_mask;
-    return ahead != 0 && ahead <= 1024;
+    constexpr std::uint64_t mask = basic_circuit_word<GenerationBits>::generation_mask;
+    const std::uint64_t ahead = (a - b) & mask;
+    return ahead != 0 && ahead <= lesser(mask / 2, std::uint64_t{1024});
 }
 
 /// What a bucket held when it started over: `generation:20 | count:44`.
+template <unsigned GenerationBits = circuit_word::generation_bits>
 struct in_flight_remainder {
     std::uint64_t word = 0;
 
     constexpr std::uint64_t generation() const noexcept { return word >> 44; }
     constexpr std::int64_t count() const noexcept { return static_cast<std::int64_t>(word << 20) >> 20; }
     constexpr in_flight_remainder plus(std::uint64_t of, std::int64_t change) const noexcept {
-        if (is_later_generation(generation(), of) && count() != 0) return *this;
+        if (is_later_generation<GenerationBits>(generation(), of) && count() != 0) return *this;
         const std::int64_t before = generation() == of ? count() : 0;
         return {of << 44 | (static_cast<std::uint64_t>(before + change) & ((std::uint64_t{1} << 44) - 1))};
     }
@@ -106,7 +110,7 @@ class in_flight_calls {
         std::int64_t sum = 0;
         for (const shard& s : shards_) {
             // First: what a bucket held is never seen in both places, only for a moment in neither.
-            const in_flight_remainder rest{s.rest.load(std::memory_order_acquire)};
+            const remainder rest{s.rest.load(std::memory_order_acquire)};
             if (rest.generation() == generation) sum += rest.count();
             for (const word& each : s.buckets) {
                 const in_flight_bucket b{each.load(std::memory_order_relaxed)};
@@ -118,6 +122,8 @@ class in_flight_calls {
     }
 
   private:
+    using remainder = in_flight_remainder<Atomics::generation_bits>;
+
     static constexpr std::uint64_t buckets_in_limit = 8;
     // How many buckets go by at most between a reading of the clock and what is made of it.
     static constexpr std::uint64_t slowest_reader = 64, slowest_writer = 4;
@@ -147,7 +153,8 @@ class in_flight_calls {
                                     std::int64_t by, std::int64_t& left_over) noexcept {
         left_over = 0;
         // A thread that was stopped since before the generation of the bucket began must not undo it.
-        if (is_later_generation(seen.generation(), generation) && seen.count() != 0) return seen;
+        if (is_later_generation<Atomics::generation_bits>(seen.generation(), generation) && seen.count() != 0)
+            return seen;
         if (seen.generation() != generation) return in_flight_bucket::of(generation, epoch, by);
         if (seen.age(epoch) == 0) return seen.plus(by);
         // An empty one in which a call begins was left behind too.
@@ -181,7 +188,7 @@ class in_flight_calls {
             }
         }
         if (left_over == 0) return;
-        in_flight_remainder rest{s.rest.load(std::memory_order_relaxed)};
+        remainder rest{s.rest.load(std::memory_order_relaxed)};
         // Release: who reads it sees that the bucket has started over.
         if (is_shared) {
             while (!s.rest.compare_exchange_weak(rest.word, rest.plus(generation, left_over).word,

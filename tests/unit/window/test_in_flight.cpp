@@ -81,7 +81,7 @@ TEST_CASE("a bucket of calls in flight counts below zero, and keeps its generati
 }
 
 TEST_CASE("what is left of buckets is kept for one generation") {
-    const auto r = in_flight_remainder{}.plus(5, 3).plus(5, -4);
+    const auto r = in_flight_remainder<>{}.plus(5, 3).plus(5, -4);
     CHECK(r.count() == -1);
     CHECK(r.generation() == 5);
     CHECK(r.plus(6, 2).count() == 2);
