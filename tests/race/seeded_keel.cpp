@@ -73,6 +73,22 @@ struct log_without {
     void check() {}
 };
 
+// A failure that is two generations late, with as many bits for their numbers as given.
+template <unsigned Bits>
+struct two_generations_late : world<keel::consecutive_failures, 2, false, basic_checked_atomics<Bits>> {
+    two_generations_late()
+      : world<keel::consecutive_failures, 2, false, basic_checked_atomics<Bits>>(
+            config_of(keel::consecutive_failures{1}, 1)) {
+        this->acquire(0);
+    }
+    void run(int i) {
+        if (i == 0) return this->failure(0);
+        this->it.close();
+        this->it.close();
+    }
+    void check() { require(this->it.state() == keel::circuit_state::closed, "a late result trips"); }
+};
+
 template <template <without> class World, without W>
 seeded_bug seed(const char* name) {
     return {name, explore_one<World<W>>, explore_one<World<without::none>>};
@@ -87,6 +103,7 @@ seeded_list keel_bugs() {
         seed<time_window, without::all_fences>("time_window_without_fences"),
         seed<time_window, without::those_of_thread_0>("time_window_fails_without_fence"),
         seed<log_without, without::those_of_thread_0>("log_is_written_without_fence"),
+        {"generation_of_one_bit", explore_one<two_generations_late<1>>, explore_one<two_generations_late<2>>},
     };
 }
 

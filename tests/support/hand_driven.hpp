@@ -4,6 +4,7 @@
 #include <keel/call.hpp>
 #include <keel/circuit.hpp>
 #include <keel/clock/manual_clock.hpp>
+#include <keel/sync/atomics.hpp>
 #include <keel/sync/thread_slot.hpp>
 
 #include <optional>
@@ -12,10 +13,11 @@ namespace support {
 
 /// A circuit whose calls begin and end when the test says so, in any order: on the express lane where that takes them,
 /// or on the cold lane alone.
-template <class Window, bool Express = true>
+template <class Window, bool Express = true, class Atomics = keel::std_atomics>
 class hand_driven {
   public:
-    struct permit : keel::circuit_permit {
+    using circuit_type = keel::circuit<Window, keel::manual_clock, Atomics>;
+    struct permit : circuit_type::permit {
         bool on_express_lane = false;
     };
 
@@ -69,7 +71,7 @@ class hand_driven {
     keel::circuit_state state() const { return circuit.state(); }
 
     keel::manual_clock clock;
-    keel::circuit<Window, keel::manual_clock> circuit;
+    circuit_type circuit;
 
   private:
     keel::call begun() const {

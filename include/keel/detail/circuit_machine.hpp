@@ -196,7 +196,8 @@ bool circuit_machine<Window, Atomics>::trips_by_overdue(word& seen, call& c) noe
 template <class Window, class Atomics>
 void circuit_machine<Window, Atomics>::settle(const permit& p, call& c, ending e) noexcept {
     const word seen{word_.load(std::memory_order_acquire)};
-    if (seen.is_open() || seen.generation() != p.granted_in.generation()) return tally_.late();
+    const bool may_grant = !seen.is_open() && !seen.is_forced_open();
+    if (!may_grant || seen.generation() != p.granted_in.generation()) return tally_.late();
     if (seen.is_disabled()) return;
     if constexpr (Window::counts_overdue) {
         if (!seen.is_half_open()) in_flight_.end(config_.slow_call.longer_than, seen.generation(), p.began, c.now());

@@ -61,6 +61,7 @@ struct basic_circuit_word {
     constexpr bool is_closed() const noexcept { return bits >> 61 == 0; }
     constexpr bool is_open() const noexcept { return bits >> 63 != 0; }
     constexpr bool is_half_open() const noexcept { return bits >> 60 == half_open_code; }
+    constexpr bool is_forced_open() const noexcept { return bits >> 60 == forced_open_code; }
     constexpr bool is_disabled() const noexcept { return bits >> 60 == disabled_code; }
     constexpr bool is_metrics_only() const noexcept { return bits >> 60 == metrics_only_code; }
     constexpr std::uint64_t generation() const noexcept { return bits & generation_mask; }
