@@ -56,6 +56,8 @@ class call {
         clock_.sleep_until(t);
         turn();
     }
+    /// What the function would see of it now. Refers to this call's clock.
+    context as_context() const noexcept { return as_context(clock_); }
     /// For drivers.
     context as_context(clock_ref clock) const noexcept { return {clock, deadline, attempt, outer_}; }
 

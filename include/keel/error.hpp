@@ -15,10 +15,18 @@ namespace keel {
 
 /// Why a policy refused a call, or replaced its result.
 enum class errc : std::uint8_t {
-    timed_out = 1,    ///< the function returned after the deadline (`timeout`)
-    circuit_open = 2, ///< the circuit is open, or half-open with all its probes out (`breaker`)
-    refused = 3,      ///< a policy that is not keel's said no
+    timed_out = 1,      ///< the function returned after the deadline (`timeout`)
+    circuit_open = 2,   ///< the circuit is open, or half-open with all its probes out (`breaker`)
+    refused = 3,        ///< a policy that is not keel's said no
+    bulkhead_full = 4,  ///< as many calls as it has permits are under way (`bulkhead`)
+    rate_limited = 5,   ///< more calls than the rate allows (`rate_limit`)
+    throttled = 6,      ///< the callee accepts too few calls, and this one was left out (`throttle`)
+    limit_exceeded = 7, ///< as many calls as the callee was seen to bear are under way (`limit`)
+    injected = 8,       ///< a fault that was asked for (`chaos`)
 };
+
+/// Whether a rejection says something about the health of what was called: it took too long, or its fault was injected.
+constexpr bool is_about_callee(errc e) noexcept { return e == errc::timed_out || e == errc::injected; }
 
 /// A short lower-case phrase, such as "circuit open". Never null.
 constexpr const char* message(errc e) noexcept {
@@ -29,6 +37,16 @@ constexpr const char* message(errc e) noexcept {
         return "circuit open";
     case errc::refused:
         return "refused by a policy";
+    case errc::bulkhead_full:
+        return "bulkhead full";
+    case errc::rate_limited:
+        return "rate limited";
+    case errc::throttled:
+        return "throttled";
+    case errc::limit_exceeded:
+        return "limit exceeded";
+    case errc::injected:
+        return "injected fault";
     }
     return "unknown keel error";
 }
@@ -45,6 +63,11 @@ inline const std::error_category& category() noexcept {
                 return std::errc::timed_out;
             case errc::circuit_open:
             case errc::refused:
+            case errc::bulkhead_full:
+            case errc::rate_limited:
+            case errc::throttled:
+            case errc::limit_exceeded:
+            case errc::injected:
                 return std::errc::resource_unavailable_try_again;
             }
             return {value, *this};
@@ -92,6 +115,11 @@ struct rejection {
 using timed_out = rejection<errc::timed_out>;
 using circuit_open = rejection<errc::circuit_open>;
 using refused = rejection<errc::refused>;
+using bulkhead_full = rejection<errc::bulkhead_full>;
+using rate_limited = rejection<errc::rate_limited>;
+using throttled = rejection<errc::throttled>;
+using limit_exceeded = rejection<errc::limit_exceeded>;
+using injected = rejection<errc::injected>;
 
 /// What can go wrong in a call whose function fails with an `X`: that, or one of the rejections of this very chain.
 /// `Rejections` are the reasons in the order of the chain, each once.

@@ -123,8 +123,8 @@ struct selectors<> {
 /// Without selectors: a value is a success, an error and an exception are failures. The first failing selector for
 /// values, errors or exceptions replaces that rule for its kind: what none of them selects is a success. Ignoring
 /// wins over failing. What says nothing about the callee is ignored unless a selector calls it a failure: an error code
-/// or a `std::system_error` that means `std::errc::operation_canceled`, or a rejection of a pipeline further in, except
-/// that it timed out. Rejections by other policies of this chain are not up to selectors (see
+/// or a `std::system_error` that means `std::errc::operation_canceled`, or a rejection of a pipeline further in, unless
+/// `is_about_callee()`. Rejections by other policies of this chain are not up to selectors (see
 /// `outcome::default_ending`).
 template <class Failing = detail::selectors<>, class Ignoring = detail::selectors<>>
 struct handle {

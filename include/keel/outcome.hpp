@@ -41,11 +41,11 @@ class outcome {
         thrown_ = nullptr;
     }
 
-    /// How it counts unless a policy is told otherwise. A rejection says nothing about the callee, except that it
-    /// took too long.
+    /// How it counts unless a policy is told otherwise. A rejection says nothing about the callee, unless
+    /// `is_about_callee()`.
     ending default_ending() const noexcept {
         if (origin_ != origin::rejected) return succeeded() ? ending::succeeded : ending::failed;
-        return reason_ == errc::timed_out ? ending::failed : ending::ignored;
+        return is_about_callee(reason_) ? ending::failed : ending::ignored;
     }
 
   protected:

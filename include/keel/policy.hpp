@@ -145,6 +145,10 @@ inline constexpr bool has_fast_refuse<P, absent> = refuses_at_once<P>;
 ///
 ///     admission admit(call&, frame&) const             required: proceed, or refuse(errc)
 ///     verdict settle(call&, frame&, auto& outcome) const  required: verdict::keep(), or again_after(d)
+///     bool answer(call&, frame&, auto& outcome) const  optional: asked before `admit`. Puts an outcome in place of
+///     what
+///                                                      everything inside would do, and says true: then nothing inside
+///                                                      runs, and no other hook of this policy. Or does nothing
 ///     void abandon(call&, frame&) const noexcept       optional: the call was dropped; give back what was taken
 ///     bool fast_admit(call&, frame&) const noexcept    optional, both or neither: the express lane's versions, which
 ///     bool fast_settle(call&, frame&) const noexcept   do all that `admit`, or `settle` of a success, would do and say

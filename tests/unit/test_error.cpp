@@ -25,6 +25,11 @@ TEST_CASE("every rejection has a phrase, and what is none has one too") {
     CHECK(keel::message(errc::timed_out) == std::string("timed out"));
     CHECK(keel::message(errc::circuit_open) == std::string("circuit open"));
     CHECK(keel::message(errc::refused) == std::string("refused by a policy"));
+    CHECK(keel::message(errc::bulkhead_full) == std::string("bulkhead full"));
+    CHECK(keel::message(errc::rate_limited) == std::string("rate limited"));
+    CHECK(keel::message(errc::throttled) == std::string("throttled"));
+    CHECK(keel::message(errc::limit_exceeded) == std::string("limit exceeded"));
+    CHECK(keel::message(errc::injected) == std::string("injected fault"));
     CHECK(keel::message(errc{}) == std::string("unknown keel error"));
     CHECK(keel::message(static_cast<errc>(200)) == std::string("unknown keel error"));
 }
@@ -47,8 +52,19 @@ TEST_CASE("a rejection equals the generic condition that says the same, and no o
     CHECK(open == std::errc::resource_unavailable_try_again);
     CHECK(open != std::errc::timed_out);
     CHECK(no == std::errc::resource_unavailable_try_again);
+    for (const errc e :
+         {errc::bulkhead_full, errc::rate_limited, errc::throttled, errc::limit_exceeded, errc::injected})
+        CHECK(keel::make_error_code(e) == std::errc::resource_unavailable_try_again);
     const std::error_code unknown(77, keel::category());
     CHECK(unknown.default_error_condition() == std::error_condition(77, keel::category()));
+}
+
+TEST_CASE("a late or an injected failure is about the callee, and no other rejection is") {
+    for (const errc e : {errc::timed_out, errc::injected})
+        CHECK(keel::is_about_callee(e));
+    for (const errc e : {errc::circuit_open, errc::refused, errc::bulkhead_full, errc::rate_limited, errc::throttled,
+                         errc::limit_exceeded})
+        CHECK(!keel::is_about_callee(e));
 }
 
 TEST_CASE("rejected is a system_error with its reason as its code") {

@@ -43,6 +43,18 @@ struct switchable {
     }
     void abandon(auto& s, keel::call&, frame&) const noexcept { ++s.dropped; }
 };
+/// Answers in place of everything inside while it has something to say.
+struct answering {
+    const int* answer_with;
+    std::vector<int>* hooks;
+    bool answer(keel::call&, auto&, auto& o) const {
+        if (answer_with == nullptr) return false;
+        if constexpr (requires { o.emplace([&] { return *answer_with; }); }) o.emplace([&] { return *answer_with; });
+        return true;
+    }
+    keel::admission admit(keel::call&, auto&) const { return hooks->push_back(1), keel::proceed; }
+    keel::verdict settle(keel::call&, auto&, auto&) const { return hooks->push_back(2), keel::verdict::keep(); }
+};
 struct bare {
     keel::admission admit(keel::call&, auto&) const { return keel::proceed; }
     keel::verdict settle(keel::call&, auto&, auto&) const { return keel::verdict::keep(); }
@@ -151,4 +163,16 @@ TEST_CASE("needs are joined by or") {
             CHECK(both.settle_time == b);
         }
     }
+}
+
+TEST_CASE("a policy that answers stands in for everything inside it, and those outside settle its answer") {
+    std::vector<int> hooks;
+    const int forty_two = 42;
+    keel::pipeline p{switchable{} | answering{&forty_two, &hooks} | switchable{.on_at_first = false}};
+    CHECK(p([] { return 1; }) == 42);
+    CHECK(p.attempt([] { return 1; }).value() == 42);
+    CHECK(hooks.empty());
+    keel::pipeline q{answering{nullptr, &hooks}};
+    CHECK(q([] { return 1; }) == 1);
+    CHECK(hooks == std::vector{1, 2});
 }

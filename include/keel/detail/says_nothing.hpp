@@ -17,11 +17,11 @@ concept carries_rejection = requires(const X& error) {
 };
 
 /// Whether an error says nothing about the health of what was called: it was cancelled, or a policy of a pipeline
-/// further in refused the call. That it timed out says something.
+/// further in refused the call. What `is_about_callee()` says something.
 template <class X>
 bool says_nothing([[maybe_unused]] const X& error) noexcept {
     if constexpr (std::same_as<X, errc>) {
-        return error != errc::timed_out;
+        return !is_about_callee(error);
     } else if constexpr (std::same_as<X, std::errc>) {
         return error == std::errc::operation_canceled;
     } else if constexpr (carries_rejection<X>) {

@@ -86,6 +86,7 @@ class cold_lane {
             invoked_ = false;
         } else {
             if (I >= admitted_) {
+                if (hooks<I>().answer(call_, frame<I>(), outcome_)) return;
                 const admission a = hooks<I>().admit(call_, frame<I>());
                 if (!a.granted()) return outcome_.reject(a.reason, a.retry_after);
             }

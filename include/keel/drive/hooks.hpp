@@ -18,6 +18,13 @@ struct hooks {
     const P& policy;
     State& state;
 
+    template <class Outcome>
+    bool answer([[maybe_unused]] call& c, [[maybe_unused]] frame_of<P>& f, [[maybe_unused]] Outcome& o) const {
+        if constexpr (requires { policy.answer(state, c, f, o); })
+            return policy.answer(state, c, f, o);
+        else
+            return false;
+    }
     admission admit(call& c, frame_of<P>& f) const { return policy.admit(state, c, f); }
     template <class Outcome>
     verdict settle(call& c, frame_of<P>& f, Outcome& o) const {
@@ -50,6 +57,13 @@ struct hooks<P, absent> {
     const P& policy;
     absent& state;
 
+    template <class Outcome>
+    bool answer([[maybe_unused]] call& c, [[maybe_unused]] frame_of<P>& f, [[maybe_unused]] Outcome& o) const {
+        if constexpr (requires { policy.answer(c, f, o); })
+            return policy.answer(c, f, o);
+        else
+            return false;
+    }
     admission admit(call& c, frame_of<P>& f) const { return policy.admit(c, f); }
     template <class Outcome>
     verdict settle(call& c, frame_of<P>& f, Outcome& o) const {
