@@ -42,6 +42,7 @@ struct breaker_policy : detail::classifying<breaker_policy<Window, Results>>,
     }
 
     constexpr config_error validate() const noexcept { return config.validate(); }
+    constexpr policy_facts facts() const noexcept { return detail::facts_of_breaker; }
     constexpr keel::needs needs() const noexcept { return detail::needs_of_circuit(config); }
 
     template <class State>

@@ -5,6 +5,7 @@
 #include "backoff/schedule.hpp"
 #include "detail/classifying.hpp"
 #include "detail/macros.hpp"
+#include "facts.hpp"
 #include "policy.hpp"
 
 #include <array>
@@ -101,6 +102,16 @@ struct retry_policy : detail::classifying<retry_policy<Backoff, Results>> {
         const auto own =
             detail::checker("retry").require(config.attempts >= 1, "attempts", config.attempts, "must be at least 1");
         return own.error ? own.error : config.backoff.validate();
+    }
+
+    constexpr policy_facts facts() const noexcept {
+        auto retries = static_cast<std::uint64_t>(config.attempts) - 1;
+        const nanos waits = detail::longest_waits(config.backoff, retries);
+        return {.name = "retry",
+                .does = "runs what fails again",
+                .attempts = retries + 1,
+                .waits = waits,
+                .has_jitter = retries == 0 || detail::draws<Backoff>};
     }
 
     KEEL_ALWAYS_INLINE static bool fast_admit(call&) noexcept { return true; }

@@ -34,6 +34,7 @@ struct through_policy : detail::classifying<through_policy<Circuit, Results>>,
         return through_policy<Circuit, Handle>(*shared, h);
     }
 
+    constexpr policy_facts facts() const noexcept { return detail::facts_of_breaker; }
     keel::needs needs() const noexcept { return detail::needs_of_circuit(shared->config()); }
 
     template <class State>

@@ -4,6 +4,7 @@
 #include "config.hpp"
 #include "detail/lesser.hpp"
 #include "detail/macros.hpp"
+#include "facts.hpp"
 #include "policy.hpp"
 
 #include <chrono>
@@ -42,6 +43,9 @@ struct timeout_policy {
         return detail::checker("timeout").positive("after", config.after).error;
     }
 
+    constexpr policy_facts facts() const noexcept {
+        return {.name = "timeout", .does = "bounds all that is inside", .bound = config.after};
+    }
     constexpr keel::needs needs() const noexcept {
         return {.entry_time = true, .settle_time = config.late_success == late_success::fail};
     }

@@ -15,7 +15,8 @@
 namespace keel {
 
 /// How long to wait before the next attempt: `b.delay(n, previous, random)` after the n-th failed attempt, n = 1, 2 ...
-/// up to 2^64 - 1, where `previous` is the delay before, 0 at first. Never negative, and never fails.
+/// up to 2^64 - 1, where `previous` is the delay before, 0 at first. Never negative, and never fails. One that draws
+/// its delays says by `b.longest(n)` what the n-th is at most; they do not shrink as n grows.
 template <class B>
 concept backoff =
     std::copy_constructible<B> && requires(const B& b, std::uint64_t n, nanos previous, random_source& r) {
@@ -50,6 +51,32 @@ constexpr nanos uniform(nanos low, nanos high, random_source& random) noexcept {
     const double steps = static_cast<double>(high.count - low.count) + 1;
     const nanos drawn(low.count + static_cast<std::int64_t>(random.unit() * steps));
     return drawn < high ? drawn : high;
+}
+
+/// What the n-th delay is at most; whoever draws delays says so.
+template <class B>
+concept draws_delays = requires(const B& b, std::uint64_t n) {
+    { b.longest(n) } noexcept -> std::same_as<nanos>;
+};
+template <class B>
+inline constexpr bool draws = draws_delays<B>;
+
+/// What `retries` delays in a row come to at most; lowers `retries` to the number of delays that there are.
+template <class B>
+constexpr nanos longest_waits(const B& b, std::uint64_t& retries) noexcept {
+    constexpr std::uint64_t summed = 1000; // as long as the last of these: a bound still
+    random_source unused;
+    double sum = 0;
+    nanos previous;
+    for (std::uint64_t n = 1; n <= lesser(retries, summed); ++n) {
+        if constexpr (draws<B>)
+            previous = b.longest(n);
+        else
+            previous = b.delay(n, previous, unused);
+        sum += static_cast<double>(previous.count);
+    }
+    if (retries > summed) sum += static_cast<double>(previous.count) * static_cast<double>(retries - summed);
+    return nanos::from(sum);
 }
 
 /// What a call's frame remembers of one backoff: the n of its next delay, and the delay before.

@@ -20,6 +20,10 @@ struct decorrelated_jitter {
         return detail::uniform(base, detail::capped(before, factor, cap), random);
     }
 
+    constexpr nanos longest(std::uint64_t n) const noexcept {
+        return detail::capped(base, detail::power(factor, n), cap);
+    }
+
     constexpr config_error validate() const noexcept {
         return detail::checker("retry")
             .positive("backoff.base", base)

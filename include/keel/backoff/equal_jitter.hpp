@@ -21,6 +21,11 @@ struct equal_jitter {
         return detail::uniform(nanos(high.count - high.count / 2), high, random);
     }
 
+    constexpr nanos longest(std::uint64_t n) const noexcept {
+        random_source unused;
+        return ceiling().delay(n, nanos(0), unused);
+    }
+
     constexpr config_error validate() const noexcept { return ceiling().validate(); }
 
     auto begin() const { return detail::delay_iterator(*this); }

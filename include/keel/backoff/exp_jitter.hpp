@@ -20,6 +20,11 @@ struct exp_jitter {
         return detail::uniform(nanos(0), ceiling().delay(n, previous, random), random);
     }
 
+    constexpr nanos longest(std::uint64_t n) const noexcept {
+        random_source unused;
+        return ceiling().delay(n, nanos(0), unused);
+    }
+
     constexpr config_error validate() const noexcept { return ceiling().validate(); }
 
     auto begin() const { return detail::delay_iterator(*this); }

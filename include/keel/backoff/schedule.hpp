@@ -7,6 +7,7 @@
 #include <chrono>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <iterator>
 #include <utility>
 
@@ -40,7 +41,7 @@ namespace detail {
 template <class Range>
 class delay_sequence<schedule<Range>> {
   public:
-    bool advance(const schedule<Range>& s, nanos& next) {
+    constexpr bool advance(const schedule<Range>& s, nanos& next) {
         auto at = std::ranges::begin(s.delays);
         for (std::size_t i = 0; i < used_ && at != std::ranges::end(s.delays); ++i)
             ++at;
@@ -55,6 +56,27 @@ class delay_sequence<schedule<Range>> {
     // Counted from the start each time: an iterator could be kept only once there is one.
     std::size_t used_ = 0;
 };
+
+template <class Range>
+inline constexpr bool draws<schedule<Range>> = true; // for all we know
+
+/// A range may be endless: nothing is said of one with more delays than this looks at.
+template <class Range>
+constexpr nanos longest_waits(const schedule<Range>& s, std::uint64_t& retries) {
+    constexpr std::uint64_t looked_at = 1000;
+    const std::uint64_t most = lesser(retries, looked_at);
+    delay_sequence<schedule<Range>> delays;
+    double sum = 0;
+    nanos next;
+    for (std::uint64_t n = 0; n < most; ++n) {
+        if (!delays.advance(s, next)) {
+            retries = n;
+            break;
+        }
+        sum += static_cast<double>(next.count);
+    }
+    return retries > looked_at ? nanos::max() : nanos::from(sum);
+}
 
 } // namespace detail
 } // namespace keel

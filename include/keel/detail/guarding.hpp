@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSL-1.0
 
 #include "../circuit.hpp"
+#include "../facts.hpp"
 #include "../policy.hpp"
 #include "macros.hpp"
 
@@ -12,6 +13,9 @@ constexpr needs needs_of_circuit(const Config& config) noexcept {
     const bool timed = config.slow_call.counts();
     return decltype(config.window)::needs() | needs{.entry_time = timed, .settle_time = timed};
 }
+
+inline constexpr policy_facts facts_of_breaker{
+    .name = "breaker", .does = "refuses while its circuit is open", .is_breaker = true};
 
 /// The hooks of a policy that asks a circuit before each attempt and tells it what came of it. `Policy` has `results`,
 /// a `state` with `circuit`, and `config_of(state)`, that circuit's configuration.

@@ -1,0 +1,65 @@
+#pragma once
+// SPDX-License-Identifier: BSL-1.0
+
+#include "duration.hpp"
+#include "policy.hpp"
+
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+namespace keel {
+
+/// What a policy tells of itself to who looks at whole chains, by `constexpr policy_facts facts() const noexcept`. One
+/// that tells nothing counts as a policy that runs what is inside it once, at once and for as long as it takes.
+struct policy_facts {
+    const char* name = "your policy";     ///< as it is written in a chain
+    const char* does = "asks your hooks"; ///< what it does with calls: a phrase
+    std::uint64_t attempts = 1;           ///< how often it runs what is inside it, at most
+    nanos bound = nanos::max();           ///< how long what is inside may take; `nanos::max()`: as long as it takes
+    nanos waits{};                        ///< by itself, in all of one call, at most
+    bool is_breaker = false;              ///< stops calling what fails
+    bool holds_permit = false;            ///< from the beginning of what is inside to its end, waits included
+    bool has_jitter = true;               ///< its waits are drawn, or there are none
+    bool has_budget = false;              ///< its further attempts are limited over many calls
+    bool answers_failures = false;        ///< no failure and no rejection comes out of it
+};
+
+namespace detail {
+
+template <class P>
+concept tells_facts = requires(const P& p) {
+    { p.facts() } noexcept -> std::same_as<policy_facts>;
+};
+
+template <class P>
+constexpr policy_facts facts_of(const P& p) noexcept {
+    if constexpr (tells_facts<P>)
+        return p.facts();
+    else
+        return {};
+}
+
+/// Of all policies of a chain, from the outside in.
+template <class Chain>
+constexpr auto all_facts(const Chain& c) noexcept {
+    return [&]<std::size_t... I>(std::index_sequence<I...>) {
+        return std::array<policy_facts, Chain::size>{facts_of(c.template get<I>())...};
+    }(std::make_index_sequence<Chain::size>());
+}
+
+/// Times that may be unbounded.
+constexpr nanos plus(nanos a, nanos b) noexcept {
+    return a.count > nanos::max().count - b.count ? nanos::max() : nanos(a.count + b.count);
+}
+constexpr nanos times(nanos each, std::uint64_t n) noexcept {
+    return nanos::from(static_cast<double>(each.count) * static_cast<double>(n));
+}
+constexpr std::uint64_t saturated_product(std::uint64_t a, std::uint64_t b) noexcept {
+    return b != 0 && a > ~std::uint64_t{0} / b ? ~std::uint64_t{0} : a * b;
+}
+
+} // namespace detail
+} // namespace keel
