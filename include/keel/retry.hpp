@@ -1,10 +1,17 @@
 #pragma once
 // SPDX-License-Identifier: BSL-1.0
 
+#include "backoff/backoff.hpp"
 #include "backoff/exp_jitter.hpp"
 #include "backoff/schedule.hpp"
+#include "call.hpp"
+#include "config.hpp"
 #include "detail/classifying.hpp"
 #include "detail/macros.hpp"
+#include "duration.hpp"
+#include "error.hpp"
+#include "handle.hpp"
+#include "outcome.hpp"
 #include "policy.hpp"
 
 #include <array>
@@ -12,8 +19,6 @@
 #include <cstdint>
 #include <exception>
 #include <limits>
-#include <type_traits>
-#include <utility>
 
 namespace keel {
 

@@ -1,9 +1,13 @@
 #pragma once
 // SPDX-License-Identifier: BSL-1.0
 
+#include "call.hpp"
 #include "config.hpp"
 #include "detail/lesser.hpp"
 #include "detail/macros.hpp"
+#include "duration.hpp"
+#include "error.hpp"
+#include "outcome.hpp"
 #include "policy.hpp"
 
 #include <chrono>

@@ -1,7 +1,10 @@
 #pragma once
 // SPDX-License-Identifier: BSL-1.0
 
-#include "../circuit.hpp"
+#include "../call.hpp"
+#include "../circuit_permit.hpp"
+#include "../error.hpp"
+#include "../outcome.hpp"
 #include "../policy.hpp"
 #include "macros.hpp"
 
