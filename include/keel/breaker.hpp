@@ -2,12 +2,16 @@
 // SPDX-License-Identifier: BSL-1.0
 
 #include "circuit.hpp"
+#include "circuit_config.hpp"
+#include "config.hpp"
 #include "detail/classifying.hpp"
 #include "detail/guarding.hpp"
 #include "detail/macros.hpp"
+#include "facts.hpp"
+#include "handle.hpp"
 #include "policy.hpp"
-#include "window/consecutive_failures.hpp"
-#include "window/sliding_time_window.hpp"
+#include "window/consecutive_failures.hpp" // IWYU pragma: export
+#include "window/sliding_time_window.hpp"  // IWYU pragma: export
 #include "window/sliding_window.hpp"
 
 namespace keel {

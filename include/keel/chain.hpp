@@ -88,12 +88,12 @@ constexpr auto operator|(const Outer& outer, const Inner& inner) {
 
 // What is piped into or out of a policy without being one. Deleted and not missing, so that the diagnostic names the
 // reason, and constrained, so that `requires { a | b; }` answers no.
-struct what_is_piped_here_is_not_a_policy__a_policy_has_admit_and_settle;
+struct what_is_piped_here_is_not_a_policy_which_has_admit_and_settle;
 template <detail::composable Outer, class NoPolicy>
     requires(!detail::composable<std::remove_cvref_t<NoPolicy>>)
-what_is_piped_here_is_not_a_policy__a_policy_has_admit_and_settle operator|(const Outer&, NoPolicy&&) = delete;
+what_is_piped_here_is_not_a_policy_which_has_admit_and_settle operator|(const Outer&, NoPolicy&&) = delete;
 template <class NoPolicy, detail::composable Inner>
     requires(!detail::composable<std::remove_cvref_t<NoPolicy>>)
-what_is_piped_here_is_not_a_policy__a_policy_has_admit_and_settle operator|(NoPolicy&&, const Inner&) = delete;
+what_is_piped_here_is_not_a_policy_which_has_admit_and_settle operator|(NoPolicy&&, const Inner&) = delete;
 
 } // namespace keel

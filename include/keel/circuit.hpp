@@ -8,6 +8,7 @@
 #include "clock/clock.hpp"
 #include "clock/steady_clock.hpp"
 #include "detail/circuit_machine.hpp"
+#include "detail/circuit_word.hpp"
 #include "sync/atomics.hpp"
 #include "window/sliding_window.hpp"
 

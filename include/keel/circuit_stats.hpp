@@ -6,6 +6,7 @@
 #include "window/judgement.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 

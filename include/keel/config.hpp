@@ -4,7 +4,6 @@
 #include "detail/macros.hpp"
 #include "duration.hpp"
 
-#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <stdexcept>

@@ -4,8 +4,11 @@
 #include "detail/macros.hpp"
 #include "duration.hpp"
 
+#include <chrono>
+#include <concepts>
 #include <cstdint>
 #include <exception>
+#include <string>
 #include <system_error>
 #include <type_traits>
 #include <utility>

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSL-1.0
 
 #include "chain.hpp"
+#include "detail/lesser.hpp"
 #include "detail/text.hpp"
 #include "duration.hpp"
 #include "error.hpp"
@@ -12,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 namespace keel {

@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: BSL-1.0
 
 #include "duration.hpp"
-#include "policy.hpp"
 
 #include <array>
 #include <concepts>

@@ -3,6 +3,7 @@
 
 // The core of keel in one include: chains, pipelines, timeout, retry, breaker and the clocks.
 
+// IWYU pragma: begin_exports
 #include "backoff/constant.hpp"
 #include "backoff/decorrelated_jitter.hpp"
 #include "backoff/equal_jitter.hpp"
@@ -26,3 +27,4 @@
 #include "through.hpp"
 #include "ticker.hpp"
 #include "timeout.hpp"
+// IWYU pragma: end_exports

@@ -7,7 +7,7 @@
 
 #include <cstdint>
 #include <exception>
-#include <new>
+#include <new> // IWYU pragma: keep: a placement is not seen
 #include <utility>
 
 namespace keel {

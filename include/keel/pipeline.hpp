@@ -2,12 +2,13 @@
 // SPDX-License-Identifier: BSL-1.0
 
 #include "chain.hpp"
+#include "clock/clock.hpp"
 #include "clock/steady_clock.hpp"
 #include "drive/callable_pipeline.hpp"
-#include "drive/channel.hpp"
+#include "drive/parts.hpp"
+#include "policy.hpp"
 
 #include <concepts>
-#include <cstddef>
 #include <type_traits>
 #include <utility>
 

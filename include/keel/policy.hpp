@@ -2,15 +2,14 @@
 // SPDX-License-Identifier: BSL-1.0
 
 #include "call.hpp"
+#include "clock/steady_clock.hpp"
 #include "config.hpp"
-#include "detail/macros.hpp"
 #include "duration.hpp"
 #include "error.hpp"
 #include "outcome.hpp"
 
 #include <array>
 #include <concepts>
-#include <iterator>
 #include <type_traits>
 
 namespace keel {

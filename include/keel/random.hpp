@@ -3,8 +3,8 @@
 
 #include <atomic>
 #include <cstdint>
-#include <ctime>
 #include <limits>
+#include <time.h>
 
 namespace keel {
 
@@ -40,7 +40,7 @@ class random_source {
 inline random_source& thread_random() noexcept {
     thread_local random_source mine = [] {
         static std::atomic<std::uint64_t> threads{0};
-        std::timespec now{};
+        ::timespec now{};
         ::clock_gettime(CLOCK_REALTIME, &now);
         // Mixed twice, for times and thread numbers differ in few bits. The address differs between processes.
         random_source mixer(static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'007 +

@@ -1,11 +1,18 @@
 #pragma once
 // SPDX-License-Identifier: BSL-1.0
 
+#include "backoff/backoff.hpp"
 #include "backoff/exp_jitter.hpp"
 #include "backoff/schedule.hpp"
+#include "call.hpp"
+#include "config.hpp"
 #include "detail/classifying.hpp"
 #include "detail/macros.hpp"
+#include "duration.hpp"
+#include "error.hpp"
 #include "facts.hpp"
+#include "handle.hpp"
+#include "outcome.hpp"
 #include "policy.hpp"
 
 #include <array>
@@ -13,8 +20,6 @@
 #include <cstdint>
 #include <exception>
 #include <limits>
-#include <type_traits>
-#include <utility>
 
 namespace keel {
 

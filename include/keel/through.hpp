@@ -5,6 +5,8 @@
 #include "detail/classifying.hpp"
 #include "detail/guarding.hpp"
 #include "detail/macros.hpp"
+#include "facts.hpp"
+#include "handle.hpp"
 #include "policy.hpp"
 
 namespace keel {
@@ -49,8 +51,9 @@ constexpr auto through(circuit<Window, Clock, Atomics>& shared) noexcept {
     return through_policy<circuit<Window, Clock, Atomics>>(shared);
 }
 
-struct a_temporary_circuit_ends_before_the_pipeline__give_it_a_name;
+struct a_temporary_circuit_ends_before_the_pipeline_so_give_it_a_name;
 template <class Window, class Clock, class Atomics>
-a_temporary_circuit_ends_before_the_pipeline__give_it_a_name through(const circuit<Window, Clock, Atomics>&&) = delete;
+a_temporary_circuit_ends_before_the_pipeline_so_give_it_a_name
+through(const circuit<Window, Clock, Atomics>&&) = delete;
 
 } // namespace keel

@@ -5,8 +5,10 @@
 #include "clock/steady_clock.hpp"
 #include "config.hpp"
 #include "detail/fail.hpp"
+#include "duration.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <pthread.h>
 #include <system_error>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-// expect: what_is_piped_here_is_not_a_policy__a_policy_has_admit_and_settle
+// expect: what_is_piped_here_is_not_a_policy_which_has_admit_and_settle
 #include <keel/keel.hpp>
 
 #if defined(MISTAKE)

@@ -1,10 +1,14 @@
 #pragma once
 // SPDX-License-Identifier: BSL-1.0
 
+#include "../config.hpp"
+#include "../duration.hpp"
+#include "../random.hpp"
 #include "backoff.hpp"
 
 #include <chrono>
 #include <cstdint>
+#include <iterator>
 
 namespace keel {
 

@@ -1,11 +1,15 @@
 #pragma once
 // SPDX-License-Identifier: BSL-1.0
 
+#include "../config.hpp"
+#include "../duration.hpp"
+#include "../random.hpp"
 #include "backoff.hpp"
 #include "exponential.hpp"
 
 #include <chrono>
 #include <cstdint>
+#include <iterator>
 
 namespace keel {
 

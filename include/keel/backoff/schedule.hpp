@@ -1,15 +1,16 @@
 #pragma once
 // SPDX-License-Identifier: BSL-1.0
 
+#include "../config.hpp"
+#include "../detail/lesser.hpp"
+#include "../duration.hpp"
 #include "backoff.hpp"
 
 #include <array>
-#include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <iterator>
-#include <utility>
+#include <iterator> // IWYU pragma: keep: its std::ranges::begin is taken for <ranges>'s
 
 namespace keel {
 

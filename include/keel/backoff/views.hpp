@@ -1,6 +1,8 @@
 #pragma once
 // SPDX-License-Identifier: BSL-1.0
 
+#include "../duration.hpp"
+#include "../random.hpp"
 #include "backoff.hpp"
 
 #include <range/v3/view/iota.hpp>

@@ -2,11 +2,13 @@
 // SPDX-License-Identifier: BSL-1.0
 
 #include "../detail/macros.hpp"
+#include "../duration.hpp"
 #include "../sync/atomics.hpp"
 #include "../sync/cache_line.hpp"
 #include "steady_clock.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 
 namespace keel {

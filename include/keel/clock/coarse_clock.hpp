@@ -1,7 +1,11 @@
 #pragma once
 // SPDX-License-Identifier: BSL-1.0
 
+#include "../duration.hpp"
 #include "steady_clock.hpp"
+
+#include <chrono>
+#include <time.h>
 
 namespace keel {
 
@@ -9,7 +13,7 @@ namespace keel {
 /// `steady_clock`, and never ahead of it.
 struct coarse_clock {
     static time_point now() noexcept {
-        std::timespec t{};
+        ::timespec t{};
         ::clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
         return time_point(std::chrono::seconds(t.tv_sec) + std::chrono::nanoseconds(t.tv_nsec));
     }

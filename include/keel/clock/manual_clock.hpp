@@ -3,9 +3,9 @@
 
 #include "../duration.hpp"
 #include "../sync/atomics.hpp"
-#include "clock.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 
 namespace keel {

@@ -1,11 +1,11 @@
 #pragma once
 // SPDX-License-Identifier: BSL-1.0
 
-#include "clock.hpp"
+#include "../duration.hpp"
 
 #include <chrono>
 #include <cstdint>
-#include <ctime>
+#include <time.h>
 
 namespace keel {
 
@@ -17,8 +17,8 @@ struct steady_clock {
     static void sleep_until(time_point t) noexcept {
         // A time before the epoch is past: the clock has counted from there.
         const std::int64_t ns = t < time_point() ? 0 : t.time_since_epoch().count();
-        const std::timespec until{.tv_sec = static_cast<std::time_t>(ns / 1'000'000'000),
-                                  .tv_nsec = static_cast<long>(ns % 1'000'000'000)};
+        const ::timespec until{.tv_sec = static_cast<::time_t>(ns / 1'000'000'000),
+                               .tv_nsec = static_cast<long>(ns % 1'000'000'000)};
         while (::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr) != 0 && now() < t) {
         }
     }

@@ -2,8 +2,10 @@
 // SPDX-License-Identifier: BSL-1.0
 
 #include "../detail/fail.hpp"
+#include "../duration.hpp"
 #include "steady_clock.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <system_error>
 

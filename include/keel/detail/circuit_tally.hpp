@@ -6,6 +6,7 @@
 #include "../sync/atomics.hpp"
 #include "../sync/sharded_count.hpp"
 #include "../window/judgement.hpp"
+#include "circuit_word.hpp"
 #include "lesser.hpp"
 #include "macros.hpp"
 

@@ -1,8 +1,11 @@
 #pragma once
 // SPDX-License-Identifier: BSL-1.0
 
-#include "../circuit.hpp"
+#include "../call.hpp"
+#include "../circuit_permit.hpp"
+#include "../error.hpp"
 #include "../facts.hpp"
+#include "../outcome.hpp"
 #include "../policy.hpp"
 #include "macros.hpp"
 

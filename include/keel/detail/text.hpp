@@ -4,7 +4,6 @@
 #include "../duration.hpp"
 #include "lesser.hpp"
 
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -37,7 +36,7 @@ class text {
             std::string_view name;
         };
         constexpr scale units[] = {{3'600'000'000'000, " h"}, {60'000'000'000, " min"}, {1'000'000'000, " s"},
-                                  {1'000'000, " ms"},        {1'000, " us"},           {1, " ns"}};
+                                   {1'000'000, " ms"},        {1'000, " us"},           {1, " ns"}};
         const scale* u = units;
         while (d.count % u->length != 0)
             ++u;

@@ -6,6 +6,7 @@
 #include "../error.hpp"
 #include "../result.hpp"
 
+#include <concepts>
 #include <cstddef>
 #include <exception>
 #include <expected>

@@ -2,8 +2,10 @@
 // SPDX-License-Identifier: BSL-1.0
 
 #include "../call.hpp"
+#include "../clock/clock.hpp"
 #include "../detail/lesser.hpp"
 #include "../detail/macros.hpp"
+#include "../duration.hpp"
 #include "../outcome.hpp"
 #include "../policy.hpp"
 #include "parts.hpp"

@@ -4,8 +4,8 @@
 #include "../clock/clock.hpp"
 #include "../context.hpp"
 #include "../detail/macros.hpp"
+#include "../error.hpp"
 #include "../policy.hpp"
-#include "channel.hpp"
 #include "cold_lane.hpp"
 #include "function.hpp"
 #include "hooks.hpp"
@@ -197,7 +197,7 @@ class lanes {
     }
 
     template <class R>
-    static void replace(R& r, R&& by) noexcept(!std::is_move_assignable_v<R>) {
+    static void replace(R& r, std::type_identity_t<R>&& by) noexcept(!std::is_move_assignable_v<R>) {
         if constexpr (std::is_move_assignable_v<R>) {
             r = std::move(by);
         } else {

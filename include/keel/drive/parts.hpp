@@ -20,19 +20,19 @@ struct stored_chain {
     using type = Chain;
 
     explicit stored_chain(const Chain& c)
-      : chain(c)
+      : chain_(c)
       , wants_settle_time_(c.needs().settle_time) {}
 
     template <std::size_t I>
     KEEL_ALWAYS_INLINE const auto& get() const noexcept {
-        return boost::hana::at_c<I>(chain.policies);
+        return boost::hana::at_c<I>(chain_.policies);
     }
     // That a timeout wants the time at entry is known when this is compiled. What is only known at run time is asked
     // for once, and not from each policy on every call.
-    KEEL_ALWAYS_INLINE keel::needs needs() const noexcept { return {chain.needs().entry_time, wants_settle_time_}; }
+    KEEL_ALWAYS_INLINE keel::needs needs() const noexcept { return {chain_.needs().entry_time, wants_settle_time_}; }
 
   private:
-    Chain chain;
+    Chain chain_;
     bool wants_settle_time_;
 };
 

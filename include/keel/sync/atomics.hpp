@@ -1,6 +1,7 @@
 #pragma once
 // SPDX-License-Identifier: BSL-1.0
 
+#include "../detail/macros.hpp"
 #include "thread_slot.hpp"
 
 #include <atomic>

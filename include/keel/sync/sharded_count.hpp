@@ -5,6 +5,7 @@
 #include "atomics.hpp"
 #include "cache_line.hpp"
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 

@@ -4,6 +4,7 @@
 #include "../call.hpp"
 #include "../config.hpp"
 #include "../detail/macros.hpp"
+#include "../duration.hpp"
 #include "../policy.hpp"
 #include "judgement.hpp"
 

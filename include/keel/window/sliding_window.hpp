@@ -5,6 +5,7 @@
 #include "../config.hpp"
 #include "../detail/lesser.hpp"
 #include "../detail/macros.hpp"
+#include "../duration.hpp"
 #include "../policy.hpp"
 #include "../sync/sharded_count.hpp"
 #include "judgement.hpp"
