@@ -1,8 +1,9 @@
 #pragma once
 // SPDX-License-Identifier: BSL-1.0
 
-#include "report.hpp"
+#include "checked_atomics.hpp"
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,17 @@ struct seeded_bug {
     report (*without)(const limits&, weakening, const std::string& script);
 };
 using seeded_list = std::vector<seeded_bug>;
+
+/// `World` takes its bug as an argument, of an enumeration that has `none`.
+template <auto Bug, template <decltype(Bug)> class World>
+seeded_bug seed(const char* name) {
+    return {name, explore_one<World<Bug>>, explore_one<World<decltype(Bug)::none>>};
+}
+
+/// What the threads of such a world have seen.
+struct notes {
+    std::uint64_t n[4]{};
+};
 
 seeded_list breaker_bugs();
 seeded_list part_bugs();

@@ -4,8 +4,6 @@
 
 #include "seeded.hpp"
 
-#include "checked_atomics.hpp"
-
 #include <cstdint>
 
 namespace race {
@@ -136,15 +134,11 @@ class toy {
     atomic<int64_t> lease_{0};
 };
 
-struct noted {
-    uint64_t n[4]{};
-};
-
 template <bug B>
 struct toy_world {
     toy<B> it;
     typename toy<B>::permit held[4]{};
-    noted ghost;
+    notes ghost;
     void trip_and_wait() {
         for (int i = 0; i < 2; ++i)
             it.settle(it.acquire(), false);
@@ -268,31 +262,26 @@ using opens_at_once = opens<B, 0>;
 template <bug B>
 using opens_to_the_tick = opens<B, 1>;
 
-template <template <bug> class World, bug B>
-seeded_bug seed(const char* name) {
-    return {name, explore_one<World<B>>, explore_one<World<bug::none>>};
-}
-
 } // namespace
 
 seeded_list breaker_bugs() {
     return {
-        seed<probes, bug::two_probes_by_store>("two_probes_by_store"),
-        seed<probes, bug::one_probe_too_many>("one_probe_too_many"),
-        seed<leases, bug::two_take_over>("two_take_over"),
-        seed<overdue_probe_returns, bug::fresh_probe_given_up>("fresh_probe_given_up"),
-        seed<overdue_probe_returns, bug::others_permit_returned>("others_permit_returned"),
-        seed<trips, bug::lost_trip>("lost_trip"),
-        seed<trips, bug::counted_once_a_try>("counted_once_a_try"),
-        seed<opens_at_once, bug::time_after_trip>("time_after_trip"),
-        seed<opens_at_once, bug::time_before_relaxed>("time_before_relaxed"),
-        seed<opens_for_the_winner, bug::loser_overwrites_time>("loser_overwrites_time"),
-        seed<opens_to_the_tick, bug::a_tick_early>("a_tick_early"),
-        seed<late, bug::old_result_reopens>("old_result_reopens"),
-        seed<late, bug::one_bit_generation>("one_bit_generation"),
-        seed<leases, bug::no_lease>("no_lease"),
-        seed<probes, bug::lease_after_grant>("lease_after_grant"),
-        seed<drops, bug::drop_keeps_permit>("drop_keeps_permit"),
+        seed<bug::two_probes_by_store, probes>("two_probes_by_store"),
+        seed<bug::one_probe_too_many, probes>("one_probe_too_many"),
+        seed<bug::two_take_over, leases>("two_take_over"),
+        seed<bug::fresh_probe_given_up, overdue_probe_returns>("fresh_probe_given_up"),
+        seed<bug::others_permit_returned, overdue_probe_returns>("others_permit_returned"),
+        seed<bug::lost_trip, trips>("lost_trip"),
+        seed<bug::counted_once_a_try, trips>("counted_once_a_try"),
+        seed<bug::time_after_trip, opens_at_once>("time_after_trip"),
+        seed<bug::time_before_relaxed, opens_at_once>("time_before_relaxed"),
+        seed<bug::loser_overwrites_time, opens_for_the_winner>("loser_overwrites_time"),
+        seed<bug::a_tick_early, opens_to_the_tick>("a_tick_early"),
+        seed<bug::old_result_reopens, late>("old_result_reopens"),
+        seed<bug::one_bit_generation, late>("one_bit_generation"),
+        seed<bug::no_lease, leases>("no_lease"),
+        seed<bug::lease_after_grant, probes>("lease_after_grant"),
+        seed<bug::drop_keeps_permit, drops>("drop_keeps_permit"),
     };
 }
 

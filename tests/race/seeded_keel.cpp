@@ -89,20 +89,15 @@ struct two_generations_late : world<keel::consecutive_failures, 2, false, basic_
     void check() { require(this->it.state() == keel::circuit_state::closed, "a late result trips"); }
 };
 
-template <template <without> class World, without W>
-seeded_bug seed(const char* name) {
-    return {name, explore_one<World<W>>, explore_one<World<without::none>>};
-}
-
 } // namespace
 
 seeded_list keel_bugs() {
     return {
-        seed<count_window, without::all_fences>("count_window_without_fences"),
-        seed<count_window, without::those_of_thread_0>("count_window_fails_without_fence"),
-        seed<time_window, without::all_fences>("time_window_without_fences"),
-        seed<time_window, without::those_of_thread_0>("time_window_fails_without_fence"),
-        seed<log_without, without::those_of_thread_0>("log_is_written_without_fence"),
+        seed<without::all_fences, count_window>("count_window_without_fences"),
+        seed<without::those_of_thread_0, count_window>("count_window_fails_without_fence"),
+        seed<without::all_fences, time_window>("time_window_without_fences"),
+        seed<without::those_of_thread_0, time_window>("time_window_fails_without_fence"),
+        seed<without::those_of_thread_0, log_without>("log_is_written_without_fence"),
         {"generation_of_one_bit", explore_one<two_generations_late<1>>, explore_one<two_generations_late<2>>},
     };
 }

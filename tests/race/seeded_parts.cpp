@@ -4,8 +4,6 @@
 
 #include "seeded.hpp"
 
-#include "checked_atomics.hpp"
-
 #include <cstdint>
 
 namespace race {
@@ -29,10 +27,6 @@ enum class bug {
     log_without_fence,
     log_number_relaxed,
     log_without_claim, // two writers, a round apart, in one entry
-};
-
-struct notes {
-    uint64_t n[4]{};
 };
 
 // A bucket, `epoch:32 | count:32`.
@@ -153,21 +147,17 @@ struct overflow {
     void check() { require(shared.load() == 3, "a call is not counted"); }
 };
 
-// One entry of the log.
-template <bug B>
+// An entry of the log, its number written last, and its reader.
 struct log_entry {
-    static constexpr int threads = 2;
+    static constexpr uint64_t being_written = 0;
     atomic<uint64_t> number{1}, at{1}, what{1};
     notes ghost;
-    void run(int i) {
-        if (i == 0) {
-            number.store(0, order::relaxed);
-            if (B != bug::log_without_fence) fence(order::release);
-            at.store(2, order::relaxed);
-            what.store(2, order::relaxed);
-            number.store(2, B == bug::log_number_relaxed ? order::relaxed : order::release);
-            return;
-        }
+    void fill(uint64_t turn, order last = order::release) {
+        at.store(turn, order::relaxed);
+        what.store(turn, order::relaxed);
+        number.store(turn, last);
+    }
+    void read() {
         ghost.n[0] = number.load(order::acquire);
         ghost.n[1] = at.load(order::relaxed);
         ghost.n[2] = what.load(order::relaxed);
@@ -175,27 +165,27 @@ struct log_entry {
         ghost.n[3] = number.load(order::relaxed);
     }
     void check() {
-        if (ghost.n[0] == 0 || ghost.n[0] != ghost.n[3]) return;
+        if (ghost.n[0] == being_written || ghost.n[0] != ghost.n[3]) return;
         require(ghost.n[1] == ghost.n[0] && ghost.n[2] == ghost.n[0], "an entry is torn");
     }
 };
-
-// Two writers, a whole round apart, and a reader.
 template <bug B>
-struct log_of_two {
-    static constexpr int threads = 3;
-    static constexpr uint64_t being_written = 99;
-    atomic<uint64_t> number{1}, at{1}, what{1};
-    notes ghost;
+struct log_of_one : log_entry {
+    static constexpr int threads = 2;
     void run(int i) {
-        if (i < 2) return write(static_cast<uint64_t>(i) + 2);
-        ghost.n[0] = number.load(order::acquire);
-        ghost.n[1] = at.load(order::relaxed);
-        ghost.n[2] = what.load(order::relaxed);
-        fence(order::acquire);
-        ghost.n[3] = number.load(order::relaxed);
+        if (i == 1) return read();
+        number.store(being_written, order::relaxed);
+        if (B != bug::log_without_fence) fence(order::release);
+        fill(2, B == bug::log_number_relaxed ? order::relaxed : order::release);
     }
-    void write(uint64_t turn) {
+};
+// Two writers, a whole round apart.
+template <bug B>
+struct log_of_two : log_entry {
+    static constexpr int threads = 3;
+    void run(int i) {
+        if (i == 2) return read();
+        const auto turn = static_cast<uint64_t>(i) + 2;
         uint64_t seen = number.load(order::relaxed);
         if (B == bug::log_without_claim)
             number.store(being_written, order::relaxed);
@@ -203,13 +193,7 @@ struct log_of_two {
                  !number.compare_exchange_strong(seen, being_written, order::acquire, order::relaxed))
             return;
         fence(order::release);
-        at.store(turn, order::relaxed);
-        what.store(turn, order::relaxed);
-        number.store(turn, order::release);
-    }
-    void check() {
-        if (ghost.n[0] == being_written || ghost.n[0] != ghost.n[3]) return;
-        require(ghost.n[1] == ghost.n[0] && ghost.n[2] == ghost.n[0], "an entry is torn");
+        fill(turn);
     }
 };
 
@@ -258,28 +242,23 @@ struct rows {
     void check() { require(generation.load() == 1, "a failure of an earlier generation trips it"); }
 };
 
-template <template <bug> class World, bug B>
-seeded_bug seed(const char* name) {
-    return {name, explore_one<World<B>>, explore_one<World<bug::none>>};
-}
-
 } // namespace
 
 seeded_list part_bugs() {
     return {
-        seed<bucket_starts_over, bug::reset_then_add>("reset_then_add"),
-        seed<bucket_is_late, bug::late_rewinds>("late_rewinds"),
-        seed<bucket_leaves, bug::bucket_edge>("bucket_edge"),
-        seed<ring_exact, bug::ring_edge>("ring_edge"),
-        seed<ring_exact, bug::ring_overtaken>("ring_overtaken"),
-        seed<ring_at_once, bug::no_fence>("no_fence"),
-        seed<ring_at_once, bug::fence_too_weak>("fence_too_weak"),
-        seed<rate, bug::extent_first>("extent_first"),
-        seed<rows, bug::row_of_any_generation>("row_of_any_generation"),
-        seed<overflow, bug::overflow_by_store>("overflow_by_store"),
-        seed<log_entry, bug::log_without_fence>("log_without_fence"),
-        seed<log_entry, bug::log_number_relaxed>("log_number_relaxed"),
-        seed<log_of_two, bug::log_without_claim>("log_without_claim"),
+        seed<bug::reset_then_add, bucket_starts_over>("reset_then_add"),
+        seed<bug::late_rewinds, bucket_is_late>("late_rewinds"),
+        seed<bug::bucket_edge, bucket_leaves>("bucket_edge"),
+        seed<bug::ring_edge, ring_exact>("ring_edge"),
+        seed<bug::ring_overtaken, ring_exact>("ring_overtaken"),
+        seed<bug::no_fence, ring_at_once>("no_fence"),
+        seed<bug::fence_too_weak, ring_at_once>("fence_too_weak"),
+        seed<bug::extent_first, rate>("extent_first"),
+        seed<bug::row_of_any_generation, rows>("row_of_any_generation"),
+        seed<bug::overflow_by_store, overflow>("overflow_by_store"),
+        seed<bug::log_without_fence, log_of_one>("log_without_fence"),
+        seed<bug::log_number_relaxed, log_of_one>("log_number_relaxed"),
+        seed<bug::log_without_claim, log_of_two>("log_without_claim"),
     };
 }
 

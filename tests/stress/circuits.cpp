@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
+#include "support/circuit_states.hpp"
 #include "support/results.hpp"
 
 #include <keel/breaker.hpp>
@@ -91,20 +92,12 @@ void one_call_by_hand(Circuit& c, Random& random, said& s) {
     }
 }
 
+/// But disabled, where nothing is counted.
 template <class Circuit>
 void put_in_any_state(Circuit& c, std::uint64_t which) {
-    switch (which % 5) {
-    case 0:
-        return c.close();
-    case 1:
-        return c.open();
-    case 2:
-        return c.half_open();
-    case 3:
-        return c.force_open();
-    default:
-        return c.metrics_only();
-    }
+    using enum circuit_state;
+    constexpr circuit_state that_count[] = {closed, open, half_open, forced_open, metrics_only};
+    support::put_in(c, that_count[which % 5]);
 }
 
 /// What holds of every circuit once no call is under way.

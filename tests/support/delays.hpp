@@ -5,6 +5,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <vector>
@@ -25,6 +26,16 @@ std::vector<std::int64_t> first_delays(const B& b, int n) {
     for (auto it = b.begin(); n > 0; --n, ++it)
         ms.push_back(*it / std::chrono::milliseconds(1));
     return ms;
+}
+
+/// The shortest and the longest of many delays after attempt 3.
+template <keel::backoff B>
+std::ranges::minmax_result<keel::nanos> range_of(const B& b, keel::nanos previous = {}) {
+    keel::random_source random(7);
+    std::vector<keel::nanos> drawn;
+    for (int i = 0; i < 10'000; ++i)
+        drawn.push_back(b.delay(3, previous, random));
+    return std::ranges::minmax(drawn);
 }
 
 /// The ends of integer types, where doubles stop being exact, and what is one off.

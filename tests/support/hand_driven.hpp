@@ -7,6 +7,7 @@
 #include <keel/sync/atomics.hpp>
 #include <keel/sync/thread_slot.hpp>
 
+#include <chrono>
 #include <optional>
 
 namespace support {
@@ -43,12 +44,15 @@ class hand_driven {
     void fail(const permit& p) { end(p, keel::ending::failed); }
     void ignore(const permit& p) { end(p, keel::ending::ignored); }
 
-    /// A call that ends at once. Whether it was let through.
-    bool run(keel::ending e) {
+    /// A call that ends after `time`. Whether it was let through.
+    bool takes(std::chrono::nanoseconds time, keel::ending e = keel::ending::succeeded) {
         const auto p = ask();
+        clock.advance(time);
         if (p) end(*p, e);
         return p.has_value();
     }
+    /// A call that ends at once.
+    bool run(keel::ending e) { return takes({}, e); }
     bool succeed() { return run(keel::ending::succeeded); }
     bool fail() { return run(keel::ending::failed); }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
+#include "support/circuit_configs.hpp"
 #include "support/results.hpp"
 
 #include <keel/breaker.hpp>
@@ -22,11 +23,7 @@ using support::refused;
 using support::result;
 
 namespace {
-constexpr auto quick = keel::breaker<consecutive_failures>({.window = {.failures = 1},
-                                                            .open_for = 10s,
-                                                            .half_open_calls = 2,
-                                                            .half_open_max_wait = 5s,
-                                                            .growth = {.jitter = 0}});
+constexpr auto quick = keel::breaker<consecutive_failures>(support::trips_at<consecutive_failures>(1, 2));
 template <class Make>
 std::string message(Make make) {
     try {
@@ -133,6 +130,25 @@ TEST_CASE("a breaker's configuration is refused by policy, field, value and rang
     CHECK(message([] { breaker<consecutive_failures>({.open_for = 0s}); }) ==
           "keel: breaker.open_for = 0: must be above 0 and at most 100 years");
     CHECK(message([] { breaker<sliding_window>({.window = {.calls = 512}}); }) == "accepted");
+}
+
+TEST_CASE("an error about slow calls names the policy, the field, the value and the range") {
+    CHECK(message([] { return keel::circuit<keel::sliding_window>({.slow_call = {.longer_than = -5ns}}).state(); }) ==
+          "keel: breaker.slow_call.longer_than = -5: must be above 0 and at most 100 years");
+    CHECK(message([] { return keel::circuit<keel::sliding_time_window>({.slow_call = {.rate = 1.5}}).state(); }) ==
+          "keel: breaker.slow_call.rate = 1.5: must be above 0 and at most 1");
+    CHECK(message([] { return keel::circuit<consecutive_failures>({.slow_call = {.rate = 0.5}}).state(); }) ==
+          "keel: breaker.slow_call.rate = 0.5: must be 1: calls in a row have no rate, each slow one counts as a "
+          "failure");
+    CHECK(message([] {
+              return keel::circuit<keel::sliding_window>(
+                         {.window = {.calls = 300}, .failure_rate = 0.5, .slow_call = {.longer_than = 1s}})
+                  .state();
+          }) == "keel: breaker.window.calls = 300: times slow_call.rate must be at most "
+                "sliding_window_options::failures (256 by default): raise that");
+    CHECK(message([] {
+              return keel::circuit<keel::sliding_window>({.window = {.calls = 300}, .failure_rate = 0.5}).state();
+          }) == "accepted");
 }
 
 TEST_CASE("one bad host of ten, each behind a breaker of its own, trips none of the others") {

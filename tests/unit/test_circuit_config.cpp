@@ -79,6 +79,29 @@ TEST_CASE_TEMPLATE("a circuit names the field of its rate that is out of range",
     CHECK(wrong(config{.minimum_calls = 1'000'000}) == "");
 }
 
+TEST_CASE_TEMPLATE("a limit of slow calls is above 0 and at most 100 years, or none", W, sliding_window,
+                   sliding_time_window, consecutive_failures) {
+    using config = keel::breaker_config<W>;
+    CHECK(config{}.slow_call.longer_than == keel::never);
+    CHECK(config{}.slow_call.rate == 1);
+    CHECK(wrong(config{.slow_call = {.longer_than = 1ns}}) == "");
+    CHECK(wrong(config{.slow_call = {.longer_than = keel::longest}}) == "");
+    CHECK(wrong(config{.slow_call = {.longer_than = keel::never}}) == "");
+    CHECK(wrong(config{.slow_call = {.longer_than = 0ns}}) == "slow_call.longer_than");
+    CHECK(wrong(config{.slow_call = {.longer_than = -1ns}}) == "slow_call.longer_than");
+    CHECK(wrong(config{.slow_call = {.longer_than = std::chrono::nanoseconds(keel::longest) + 1ns}}) ==
+          "slow_call.longer_than");
+}
+
+TEST_CASE_TEMPLATE("a rate of slow calls is above 0 and at most 1", W, sliding_window, sliding_time_window,
+                   consecutive_failures) {
+    using config = keel::breaker_config<W>;
+    for (const double rate : {0.0, -0.5, 1.0001, nan})
+        CHECK(wrong(config{.slow_call = {.longer_than = 1s, .rate = rate}}) == "slow_call.rate");
+    CHECK(wrong(config{.slow_call = {.longer_than = 1s, .rate = 1}}) == "");
+    CHECK(wrong(config{.slow_call = {.longer_than = 1s, .rate = 0.5}}) == (W::by_rate ? "" : "slow_call.rate"));
+}
+
 TEST_CASE("a circuit's window is checked once its thresholds are in range") {
     CHECK(wrong(keel::breaker_config<sliding_window>{.window = {.calls = 0}, .failure_rate = 7}) == "failure_rate");
     CHECK(wrong(keel::breaker_config<sliding_window>{.window = {.calls = 0}}) == "window.calls");

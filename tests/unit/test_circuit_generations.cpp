@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
+#include "support/circuit_configs.hpp"
+#include "support/circuit_states.hpp"
 #include "support/hand_driven.hpp"
 
 #include <keel/breaker.hpp>
@@ -17,13 +19,7 @@ using keel::ending;
 namespace {
 using circuit = support::hand_driven<keel::consecutive_failures>;
 
-circuit fresh() {
-    return circuit({.window = {.failures = 2},
-                    .open_for = 10s,
-                    .half_open_calls = 3,
-                    .half_open_max_wait = 5s,
-                    .growth = {.jitter = 0}});
-}
+circuit fresh() { return circuit(support::trips_at<keel::consecutive_failures>(2, 3)); }
 void open(circuit& c) {
     while (c.state() == circuit_state::closed)
         c.fail();
@@ -45,10 +41,9 @@ void close(circuit& c) {
 }
 
 using step = void (*)(circuit&);
-constexpr ending endings[] = {ending::succeeded, ending::failed, ending::ignored};
 
 void drops_late_results(step begin_in, step come_back_to) {
-    for (const ending e : endings) {
+    for (const ending e : support::all_endings) {
         circuit c = fresh(), twin = fresh();
         for (circuit* each : {&c, &twin})
             begin_in(*each);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
+#include "support/circuit_configs.hpp"
 #include "support/hand_driven.hpp"
 
 #include <keel/breaker.hpp>
@@ -22,11 +23,7 @@ using by_hand = support::hand_driven<consecutive_failures>;
 /// One failure opens it for 10 s; so many successful probes close it; a probe's lease is 5 s. It is due to probe.
 struct due : by_hand {
     explicit due(int probes = 2)
-      : by_hand({.window = {.failures = 1},
-                 .open_for = 10s,
-                 .half_open_calls = probes,
-                 .half_open_max_wait = 5s,
-                 .growth = {.jitter = 0}}) {
+      : by_hand(support::trips_at<consecutive_failures>(1, probes)) {
         fail();
         clock.advance(10s);
     }

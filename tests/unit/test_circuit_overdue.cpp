@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
+#include "support/circuit_configs.hpp"
 #include "support/hand_driven.hpp"
 #include "support/results.hpp"
 
@@ -219,4 +220,19 @@ TEST_CASE("a window that counts overdue calls must be told what slow is") {
     CHECK(wrong({}) == "slow_call.longer_than");
     CHECK(wrong({.slow_call = {.longer_than = 0s}}) == "slow_call.longer_than");
     CHECK(wrong({.slow_call = {.longer_than = 1ns}}) == "");
+}
+
+TEST_CASE("a circuit that calls under way trip is open for its first period, as after any other trip") {
+    auto config = support::slow_above_100ms<by_count>(3);
+    config.growth = {.factor = 7, .cap = 24h, .jitter = 0};
+    support::hand_driven<by_count> c(config, 1000s);
+    for (int i = 0; i < 3; ++i)
+        REQUIRE(c.ask());
+    c.clock.advance(1s);
+    REQUIRE(!c.ask());
+    REQUIRE(c.state() == circuit_state::open);
+    c.clock.advance(10s - 1ns);
+    CHECK(!c.ask());
+    c.clock.advance(1ns);
+    CHECK(c.ask());
 }

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSL-1.0
+#include "support/circuit_configs.hpp"
+#include "support/overtaken_atomics.hpp"
+
 #include <keel/breaker.hpp>
 #include <keel/circuit.hpp>
 #include <keel/clock/manual_clock.hpp>
-#include <keel/sync/atomics.hpp>
 
 #include <doctest/doctest.h>
 
-#include <atomic>
 #include <chrono>
-#include <cstdint>
 #include <functional>
 #include <optional>
 #include <utility>
@@ -18,48 +18,19 @@ using keel::circuit_state;
 using keel::consecutive_failures;
 using keel::sliding_time_window;
 using keel::sliding_window;
-
-// Between the look at a circuit's word and its exchange somebody else may be quicker. Here that is part of the test:
-// what `meanwhile` says happens right before the next exchange, on the same thread.
+using support::meanwhile;
 
 namespace {
 
-std::function<void()> meanwhile;
-
-struct overtaken_atomics : keel::std_atomics {
-    template <class T>
-    struct atomic : std::atomic<T> {
-        using std::atomic<T>::atomic;
-        bool compare_exchange_strong(T& seen, T next, std::memory_order won, std::memory_order lost) noexcept {
-            if (meanwhile) std::exchange(meanwhile, nullptr)();
-            return std::atomic<T>::compare_exchange_strong(seen, next, won, lost);
-        }
-    };
-};
-
-/// `failures` trip it for 10 s; so many probes, with a lease of 5 s.
+/// Overtaken as it changes its state.
 template <class W>
 struct circuit {
-    static keel::breaker_config<W> config(int failures, int probes) {
-        keel::breaker_config<W> c{};
-        if constexpr (W::by_rate) {
-            c.failure_rate = 1;
-            c.minimum_calls = failures;
-        } else {
-            c.window.failures = failures;
-        }
-        c.open_for = 10s;
-        c.half_open_calls = probes;
-        c.half_open_max_wait = 5s;
-        c.growth.jitter = 0;
-        return c;
-    }
     circuit(int failures, int probes)
-      : it(config(failures, probes), clock) {}
+      : it(support::trips_at<W>(failures, probes), clock) {}
     keel::circuit_totals totals() const { return it.stats().totals; }
 
     keel::manual_clock clock;
-    keel::circuit<W, keel::manual_clock, overtaken_atomics> it;
+    keel::circuit<W, keel::manual_clock, support::overtaken_atomics<support::exchanges::strong>> it;
 };
 #define WINDOWS sliding_window, sliding_time_window, consecutive_failures
 

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
+#include "support/circuit_configs.hpp"
+
 #include <keel/breaker.hpp>
 #include <keel/circuit.hpp>
 #include <keel/clock/manual_clock.hpp>
@@ -29,23 +31,6 @@ static_assert(!std::is_copy_constructible_v<acquired> && !std::is_copy_assignabl
 static_assert(!std::is_move_assignable_v<acquired>, "or the call that it held would be forgotten");
 static_assert(!std::is_convertible_v<acquired, bool> && std::is_constructible_v<bool, acquired>);
 
-/// Two failures trip it for 10 s; two probes, with a lease of 5 s.
-template <class Window>
-keel::breaker_config<Window> trips_at_two() {
-    keel::breaker_config<Window> c{};
-    if constexpr (Window::by_rate) {
-        c.failure_rate = 1;
-        c.minimum_calls = 2;
-    } else {
-        c.window.failures = 2;
-    }
-    c.open_for = 10s;
-    c.half_open_calls = 2;
-    c.half_open_max_wait = 5s;
-    c.growth.jitter = 0;
-    return c;
-}
-
 template <class Circuit>
 void open(Circuit& c) {
     c.try_acquire().failure();
@@ -57,7 +42,7 @@ void open(Circuit& c) {
 
 TEST_CASE_TEMPLATE("a call that was asked for by hand is counted by how it ended", W, sliding_window,
                    sliding_time_window, consecutive_failures) {
-    circuit<W> c(trips_at_two<W>());
+    circuit<W> c(support::trips_at<W>(2, 2));
     auto good = c.try_acquire();
     REQUIRE(good);
     CHECK(good.retry_after() == 0ns);
@@ -76,7 +61,7 @@ TEST_CASE_TEMPLATE("a call that was asked for by hand is counted by how it ended
 }
 
 TEST_CASE("a call that was asked for by hand ends once, by the first that is said of it") {
-    circuit<sliding_window> c(trips_at_two<sliding_window>());
+    circuit<sliding_window> c(support::trips_at<sliding_window>(2, 2));
     {
         auto first = c.try_acquire();
         first.success();
@@ -95,7 +80,7 @@ TEST_CASE("a call that was asked for by hand ends once, by the first that is sai
 
 TEST_CASE("failures by hand trip a circuit, and successes close it") {
     keel::manual_clock clock;
-    circuit<consecutive_failures> c(trips_at_two<consecutive_failures>(), clock);
+    circuit<consecutive_failures> c(support::trips_at<consecutive_failures>(2, 2), clock);
     open(c);
     clock.advance(10s);
     c.try_acquire().success();
@@ -107,7 +92,7 @@ TEST_CASE("failures by hand trip a circuit, and successes close it") {
 TEST_CASE_TEMPLATE("a refusal by hand says how long it lasts, and nothing that is said of it counts", W, sliding_window,
                    sliding_time_window, consecutive_failures) {
     keel::manual_clock clock;
-    circuit<W> c(trips_at_two<W>(), clock);
+    circuit<W> c(support::trips_at<W>(2, 2), clock);
     open(c);
     clock.advance(3s);
     {
@@ -126,7 +111,7 @@ TEST_CASE_TEMPLATE("a refusal by hand says how long it lasts, and nothing that i
 }
 
 TEST_CASE("a call that moves is still one call, and what it moved from is none") {
-    circuit<sliding_window> c(trips_at_two<sliding_window>());
+    circuit<sliding_window> c(support::trips_at<sliding_window>(2, 2));
     {
         auto from = c.try_acquire();
         auto to = std::move(from);
@@ -147,7 +132,7 @@ TEST_CASE("a call that moves is still one call, and what it moved from is none")
 }
 
 TEST_CASE("a probe that is dropped by hand gives its permit back") {
-    circuit<consecutive_failures> c(trips_at_two<consecutive_failures>());
+    circuit<consecutive_failures> c(support::trips_at<consecutive_failures>(2, 2));
     c.half_open();
     for (int i = 0; i < 10; ++i) {
         const auto first = c.try_acquire(), second = c.try_acquire(), third = c.try_acquire();
@@ -160,7 +145,7 @@ TEST_CASE("a probe that is dropped by hand gives its permit back") {
 }
 
 TEST_CASE("a call that an exception ends is ignored") {
-    circuit<consecutive_failures> c(trips_at_two<consecutive_failures>());
+    circuit<consecutive_failures> c(support::trips_at<consecutive_failures>(2, 2));
     c.half_open();
     for (int i = 0; i < 10; ++i) {
         const auto throws = [&] {
@@ -175,7 +160,7 @@ TEST_CASE("a call that an exception ends is ignored") {
 }
 
 TEST_CASE("a call by hand may end on another thread than it began on") {
-    circuit<sliding_window> c(trips_at_two<sliding_window>());
+    circuit<sliding_window> c(support::trips_at<sliding_window>(2, 2));
     auto p = c.try_acquire();
     std::thread([mine = std::move(p)]() mutable { mine.success(); }).join();
     CHECK(c.stats().totals.successes == 1);
@@ -184,7 +169,7 @@ TEST_CASE("a call by hand may end on another thread than it began on") {
 
 TEST_CASE("a call by hand is timed by the circuit's own clock") {
     keel::manual_clock clock;
-    auto config = trips_at_two<sliding_window>();
+    auto config = support::trips_at<sliding_window>(2, 2);
     config.slow_call.longer_than = 1s;
     circuit<sliding_window> c(config, clock);
     auto quick = c.try_acquire();
@@ -198,7 +183,7 @@ TEST_CASE("a call by hand is timed by the circuit's own clock") {
 }
 
 TEST_CASE("a late result by hand is dropped and counted as late") {
-    circuit<sliding_window> c(trips_at_two<sliding_window>());
+    circuit<sliding_window> c(support::trips_at<sliding_window>(2, 2));
     auto early = c.try_acquire(), dropped = c.try_acquire();
     c.close();
     early.failure();
@@ -212,7 +197,7 @@ TEST_CASE("a late result by hand is dropped and counted as late") {
 }
 
 TEST_CASE("a call by hand is let through by a disabled circuit and refused without an end by a forced-open one") {
-    circuit<sliding_window> c(trips_at_two<sliding_window>());
+    circuit<sliding_window> c(support::trips_at<sliding_window>(2, 2));
     c.disable();
     CHECK(c.try_acquire());
     c.force_open();

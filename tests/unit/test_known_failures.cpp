@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 // One case for each way in which circuit breakers elsewhere have been seen to fail; its name says which.
+#include "support/chi_squared.hpp"
+#include "support/circuit_configs.hpp"
 #include "support/hand_driven.hpp"
 #include "support/recorder.hpp"
 #include "support/results.hpp"
@@ -33,25 +35,10 @@ using keel::consecutive_failures;
 using keel::ending;
 using keel::sliding_time_window;
 using keel::sliding_window;
+using support::trips_at;
 
 namespace {
 
-/// One failure opens it for 10 s; so many probes, with a lease of 5 s.
-template <class W>
-keel::breaker_config<W> config(int probes) {
-    keel::breaker_config<W> c{};
-    if constexpr (W::by_rate) {
-        c.failure_rate = 1;
-        c.minimum_calls = 1;
-    } else {
-        c.window.failures = 1;
-    }
-    c.open_for = 10s;
-    c.half_open_calls = probes;
-    c.half_open_max_wait = 5s;
-    c.growth.jitter = 0;
-    return c;
-}
 template <class W>
 using driven = support::hand_driven<W>;
 
@@ -59,7 +46,7 @@ using driven = support::hand_driven<W>;
 template <class W>
 struct half_open : driven<W> {
     explicit half_open(int probes)
-      : driven<W>(config<W>(probes), 1000s) {
+      : driven<W>(trips_at<W>(1, probes), 1000s) {
         this->circuit.half_open();
     }
 };
@@ -86,16 +73,6 @@ struct throwing_clock {
         clock.sleep_until(t);
     }
 };
-
-/// Chi squared of `counts` against a uniform distribution.
-template <std::size_t N>
-double chi_squared(const std::array<int, N>& counts, int drawn) {
-    const double expected = static_cast<double>(drawn) / static_cast<double>(N);
-    double sum = 0;
-    for (const int n : counts)
-        sum += (n - expected) * (n - expected) / expected;
-    return sum;
-}
 
 } // namespace
 
@@ -139,7 +116,7 @@ TEST_CASE_TEMPLATE("failure: a half-open circuit lets a stampede through; exactl
     for (int round = 0; round < 60; ++round) {
         const int probes = 1 + round % 5;
         // Open and due, so that the threads race for the transition too.
-        driven<W> c(config<W>(probes), 1000s);
+        driven<W> c(trips_at<W>(1, probes), 1000s);
         c.circuit.open();
         c.clock.advance(10s);
         std::atomic<int> ready{0}, granted{0};
@@ -163,7 +140,7 @@ TEST_CASE_TEMPLATE("failure: a half-open circuit lets a stampede through; exactl
 TEST_CASE_TEMPLATE("failure: a slow call that began before the circuit opened closes or trips it again", W,
                    sliding_window, sliding_time_window, consecutive_failures) {
     for (const ending e : {ending::succeeded, ending::failed, ending::ignored}) {
-        driven<W> c(config<W>(1), 1000s);
+        driven<W> c(trips_at<W>(1, 1), 1000s);
         const auto slow = c.ask();
         c.fail();
         c.clock.advance(10s);
@@ -211,7 +188,7 @@ TEST_CASE_TEMPLATE("failure: a clock that goes back, stands still or leaps wedge
     for (unsigned seed = 1; seed <= 20; ++seed) {
         CAPTURE(seed);
         std::mt19937_64 random(seed);
-        auto configured = config<W>(2);
+        auto configured = trips_at<W>(1, 2);
         if (seed % 2 == 0) configured.slow_call.longer_than = 1s;
         driven<W> c(configured, hours(24 * 365 * 20));
         std::deque<typename driven<W>::permit> out;
@@ -259,7 +236,7 @@ TEST_CASE_TEMPLATE("failure: a clock that goes back, stands still or leaps wedge
 
 TEST_CASE_TEMPLATE("failure: a lease that begins before the clock's epoch lasts until after it", W, sliding_window,
                    sliding_time_window, consecutive_failures) {
-    driven<W> c(config<W>(1), -1000s);
+    driven<W> c(trips_at<W>(1, 1), -1000s);
     c.circuit.half_open();
     REQUIRE(c.ask());
     c.clock.advance(5s - 1ns);
@@ -270,7 +247,7 @@ TEST_CASE_TEMPLATE("failure: a lease that begins before the clock's epoch lasts 
 
 TEST_CASE_TEMPLATE("failure: a clock that goes back makes the circuit wait longer than by as much", W, sliding_window,
                    sliding_time_window, consecutive_failures) {
-    driven<W> c(config<W>(1), 1000s);
+    driven<W> c(trips_at<W>(1, 1), 1000s);
     c.fail();
     c.clock.advance(-100s);
     CHECK(!c.ask());
@@ -293,7 +270,7 @@ TEST_CASE_TEMPLATE("failure: a clock that goes back makes the circuit wait longe
 TEST_CASE_TEMPLATE("failure: a cancelled call counts as a success, and closes the circuit", W, sliding_window,
                    sliding_time_window, consecutive_failures) {
     keel::manual_clock clock;
-    keel::pipeline p{keel::breaker<W>(config<W>(2)).template ignoring<cancelled>(), clock};
+    keel::pipeline p{keel::breaker<W>(trips_at<W>(1, 2)).template ignoring<cancelled>(), clock};
     p.circuit().half_open();
     for (int i = 0; i < 20; ++i)
         CHECK_THROWS_AS(p([]() -> int { throw cancelled(); }), cancelled);
@@ -319,7 +296,7 @@ TEST_CASE("failure: clients that failed together probe in step") {
     keel::thread_random().seed(7);
     const auto peak_with = [&](double jitter, double& chi) {
         std::array<int, buckets> starts{};
-        auto jittered = config<consecutive_failures>(1);
+        auto jittered = trips_at<consecutive_failures>(1, 1);
         jittered.growth.jitter = jitter;
         for (int i = 0; i < clients; ++i) {
             driven<consecutive_failures> c(jittered, 1000s);
@@ -332,7 +309,7 @@ TEST_CASE("failure: clients that failed together probe in step") {
             const auto bucket = static_cast<std::size_t>((wait - 10s) / (5000ms / buckets));
             ++starts[std::min(bucket, buckets - 1)];
         }
-        chi = chi_squared(starts, clients);
+        chi = support::chi_squared(starts, clients);
         return *std::ranges::max_element(starts);
     };
     double chi = 0;

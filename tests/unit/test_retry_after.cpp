@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
+#include "support/circuit_configs.hpp"
 #include "support/cold_only.hpp"
 #include "support/results.hpp"
 
@@ -32,11 +33,7 @@ struct users_error {
 };
 using users_result = std::expected<int, users_error>;
 
-constexpr auto quick = keel::breaker<consecutive_failures>({.window = {.failures = 1},
-                                                            .open_for = 10s,
-                                                            .half_open_calls = 1,
-                                                            .half_open_max_wait = 5s,
-                                                            .growth = {.jitter = 0}});
+constexpr auto quick = keel::breaker<consecutive_failures>(support::trips_at<consecutive_failures>(1));
 
 int value() { return 1; }
 users_result none() { return std::unexpected(users_error{7}); }

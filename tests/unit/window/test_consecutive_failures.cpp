@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "support/differential.hpp"
+#include "support/overtaken_atomics.hpp"
 #include "support/recorder.hpp"
 
 #include <keel/window/consecutive_failures.hpp>
 
-#include <atomic>
 #include <cstdint>
-#include <functional>
 #include <thread>
-#include <utility>
 #include <vector>
 
 using keel::consecutive_failures;
@@ -19,20 +17,6 @@ static_assert(keel::consecutive_failures_options{}.shards == 16);
 static_assert(consecutive_failures{}.failures == 5);
 
 namespace {
-std::function<void()> meanwhile;
-
-/// What `meanwhile` says happens right before the next exchange.
-struct overtaken_atomics : keel::std_atomics {
-    template <class T>
-    struct atomic : std::atomic<T> {
-        using std::atomic<T>::atomic;
-        bool compare_exchange_weak(T& seen, T next, std::memory_order order) noexcept {
-            if (meanwhile) std::exchange(meanwhile, nullptr)();
-            return std::atomic<T>::compare_exchange_strong(seen, next, order);
-        }
-    };
-};
-
 using recorder = support::recorder<consecutive_failures>;
 } // namespace
 
@@ -118,9 +102,10 @@ TEST_CASE("a result that comes after the next generation began may end its row, 
 }
 
 TEST_CASE("of two failures at once both continue the row") {
-    support::recorder<consecutive_failures, overtaken_atomics> r({.window = {.failures = 3}});
+    using overtaken = support::overtaken_atomics<support::exchanges::weak>;
+    support::recorder<consecutive_failures, overtaken> r({.window = {.failures = 3}});
     r.record(true);
-    meanwhile = [&] { r.record(true); };
+    support::meanwhile = [&] { r.record(true); };
     r.record(true);
     CHECK(r.counts.counted(r.config.window, {}, 0).failed == 3);
     CHECK(r.judge() == judgement::failing);

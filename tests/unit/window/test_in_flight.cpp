@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: BSL-1.0
+#include "support/overtaken_atomics.hpp"
+
 #include <keel/sync/atomics.hpp>
 #include <keel/window/in_flight.hpp>
 
 #include <doctest/doctest.h>
 
-#include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <random>
 #include <thread>
-#include <utility>
 #include <vector>
 
 using namespace std::chrono_literals;
@@ -29,22 +28,7 @@ struct no_slots : keel::std_atomics {
     static std::uint32_t slot() noexcept { return no_slot; }
     static std::uint32_t claim_slot() noexcept { return no_slot; }
 };
-std::function<void()> meanwhile;
-/// As the first; what `meanwhile` says happens right before the next exchange.
-struct overtaken : no_slots {
-    template <class T>
-    struct atomic : std::atomic<T> {
-        using std::atomic<T>::atomic;
-        bool compare_exchange_weak(T& seen, T next, std::memory_order won) noexcept {
-            if (meanwhile) std::exchange(meanwhile, nullptr)();
-            return std::atomic<T>::compare_exchange_strong(seen, next, won);
-        }
-        bool compare_exchange_weak(T& seen, T next, std::memory_order won, std::memory_order lost) noexcept {
-            if (meanwhile) std::exchange(meanwhile, nullptr)();
-            return std::atomic<T>::compare_exchange_strong(seen, next, won, lost);
-        }
-    };
-};
+using overtaken = support::overtaken_atomics<support::exchanges::weak, no_slots>;
 using own = keel::detail::in_flight_calls<16, keel::std_atomics>;
 using shared = keel::detail::in_flight_calls<1, no_slots>;
 } // namespace
@@ -52,15 +36,15 @@ using shared = keel::detail::in_flight_calls<1, no_slots>;
 TEST_CASE("of two threads without a shard that begin a call at once, or end one, both are counted") {
     keel::detail::in_flight_calls<1, overtaken> calls;
     calls.begin(limit, 1, at(5));
-    meanwhile = [&] { calls.begin(limit, 1, at(5)); };
+    support::meanwhile = [&] { calls.begin(limit, 1, at(5)); };
     calls.begin(limit, 1, at(5));
     CHECK(calls.overdue(limit, 1, at(200)) == 3);
-    meanwhile = [&] { calls.end(limit, 1, at(5), at(20)); };
+    support::meanwhile = [&] { calls.end(limit, 1, at(5), at(20)); };
     calls.end(limit, 1, at(5), at(20));
     CHECK(calls.overdue(limit, 1, at(200)) == 1);
     calls.begin(limit, 1, at(5)), calls.begin(limit, 1, at(5));
     // Long past: their bucket may be another's by now.
-    meanwhile = [&] { calls.end(limit, 1, at(5), at(1000)); };
+    support::meanwhile = [&] { calls.end(limit, 1, at(5), at(1000)); };
     calls.end(limit, 1, at(5), at(1000));
     CHECK(calls.overdue(limit, 1, at(1000)) == 1);
 }
