@@ -1,7 +1,7 @@
 #pragma once
 // SPDX-License-Identifier: BSL-1.0
 
-// The core of keel in one include: chains, pipelines, timeout, retry, breaker and the clocks.
+// The core of keel in one include: chains, pipelines, timeout, retry, breaker, rate_limit and the clocks.
 
 // IWYU pragma: begin_exports
 #include "backoff/constant.hpp"
@@ -22,6 +22,8 @@
 #include "named.hpp"
 #include "pipeline.hpp"
 #include "policy.hpp"
+#include "rate/limiter.hpp"
+#include "rate_limit.hpp"
 #include "retry.hpp"
 #include "strict.hpp"
 #include "through.hpp"

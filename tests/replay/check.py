@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSL-1.0
-"""Replays recorded circuit breakers, and checks that the replay can fail: check.py REPLAY FOLDER.
+"""Replays recorded circuit breakers and rate limiters, and checks that the replay can fail: check.py REPLAY FOLDER.
 
 `KEEL_TRACES` names another folder. Without one only the cases that are written down here are run, and the test counts
 as skipped.
@@ -13,6 +13,7 @@ import sys
 import tempfile
 
 MASK = 97  # what keel does otherwise on purpose: the flags in the README of the traces
+DRAINED = 2  # what its rate limiters have no match for
 
 program, folder = sys.argv[1], pathlib.Path(os.environ.get("KEEL_TRACES") or sys.argv[2])
 counts = {True: 0, False: 0}
@@ -41,8 +42,18 @@ A -1 0 O 100 0 2 2 0 0 1 1"""
 TRACE = f"{HEADER}\n{STEPS}\n"
 
 
-def header(**changes):
-    words = HEADER.split()
+# Two permits in each period of 10 ns, for calls that may wait for 10 ns.
+LIMITER = "L 3 2 10 10 -5 0 5"
+LIMITER_STEPS = """A 1 1 1 0 0
+R 2 10 -1 10 0
+R 3 -1 -1 10 0
+V 10 0 1 0 1
+R 0 0 1 0 1"""
+LIMITED = f"{LIMITER}\n{LIMITER_STEPS}\n"
+
+
+def header(of=HEADER, **changes):
+    words = of.split()
     for column, value in changes.items():
         words[int(column[1:])] = value
     return " ".join(words)
@@ -67,7 +78,11 @@ with tempfile.TemporaryDirectory() as scratch:
         ("a slow threshold beyond any call", header(_7=str(2**63 - 1)) + "\n" + STEPS, (1, 5, 0)),
         ("a flag that is not skipped", header(_14="2") + "\n" + STEPS, (1, 5, 0)),
         ("other recordings beside it", "L 1 2 3 0 5 0 1\nA 1 1 1 0 0\nE 1 2 3 1 1\nJ 1 2 0.5 3 1 1 2\n" + TRACE,
-         (1, 5, 0)),
+         (2, 6, 0)),
+        ("a rate limiter", LIMITED, (1, 5, 0)),
+        ("a rate limiter after a circuit", TRACE + LIMITED, (2, 10, 0)),
+        ("a rate limiter of no operations", header(LIMITER, _7="0") + "\n", (1, 0, 0)),
+        ("a limiter's flag that is not skipped", header(LIMITER, _6="12") + "\n" + LIMITER_STEPS, (1, 5, 0)),
     ]:
         status, said, sums = of(text, "--skip-flags", 97)
         check(what, status == 0 and sums == expected, said)
@@ -79,6 +94,10 @@ with tempfile.TemporaryDirectory() as scratch:
         ("a skipped flag", header(_14="33") + "\n" + STEPS, "flags 33 are skipped"),
         ("a timer", header(_14="4") + "\n" + STEPS, "the half-open timeout fired"),
         ("more buckets than any window has", header(_2="T", _3="100000") + "\n" + STEPS, "window.buckets must be"),
+        ("a limiter's skipped flag", header(LIMITER, _1="7", _6="1") + "\n" + LIMITER_STEPS, "flags 1 are skipped"),
+        ("a limiter that is drained", header(LIMITER, _1="7", _6="2", _7="1") + "\nD 0 0 0 10 0\n", "permits are drained"),
+        ("a limit of 0", header(LIMITER, _1="7", _2="0") + "\n" + LIMITER_STEPS, "limit must be at least 1"),
+        ("more permits than nanoseconds", header(LIMITER, _1="7", _2="11") + "\n" + LIMITER_STEPS, "one a nanosecond"),
     ]:
         status, said, sums = of(text, "--skip-flags", 97)
         check(f"{what} is left out and named", status == 0 and sums == (0, 0, 0) and "1 left out" in said
@@ -98,7 +117,27 @@ with tempfile.TemporaryDirectory() as scratch:
         status, said, sums = of(TRACE.replace("F 0 0 C -1 -1 1 1 0 0 0 0", " ".join(line)))
         check(f"a wrong count of {column} is found", status == 1 and sums == (1, 5, 1) and f" {column} " in said, said)
 
+    for column, what in [(2, "granted"), (3, "available"), (4, "wait for one"), (5, "cycle")]:
+        line = "A 1 1 1 0 0".split()
+        line[column] = str(1 - int(line[column]))
+        status, said, sums = of(LIMITED.replace("A 1 1 1 0 0", " ".join(line)))
+        check(f"a wrong {what} is found", status == 1 and sums == (1, 5, 1) and f" {what} " in said
+              and "made#3, operation 1" in said, said)
+    for what, text in [
+        ("a wait off by one", LIMITED.replace("R 2 10 ", "R 2 11 ")),
+        ("a refusal", LIMITED.replace("R 2 10 ", "R 2 -1 ")),
+        ("a grant", LIMITED.replace("R 3 -1 ", "R 3 10 ")),
+        ("a limit off by one", header(LIMITER, _2="3") + "\n" + LIMITER_STEPS),
+        ("a period off by one", header(LIMITER, _3="9") + "\n" + LIMITER_STEPS),
+        ("a timeout off by one", header(LIMITER, _4="9") + "\n" + LIMITER_STEPS),
+    ]:
+        status, said, sums = of(text)
+        check(f"{what} of a limiter is found", status == 1 and sums and sums[2] > 0, said)
+
     for what, text, where in [
+        ("an unknown operation of a limiter", LIMITED.replace("A 1 1", "S 1 1"), "made.up.txt:2: `S` is no operation of"),
+        ("a limiter's missing column", LIMITED.replace("A 1 1 1 0 0", "A 1 1 1 0"), "made.up.txt:2: has 5 columns"),
+        ("a limiter that ends too early", LIMITER + "\nA 1 1 1 0 0\n", "made.up.txt:2: made#3 ends too early"),
         ("an unknown operation", TRACE.replace("F 1 0", "X 1 0"), "made.up.txt:5: `X` is no operation"),
         ("a missing column", TRACE.replace("O 100 0 2 2 0 0 1 1", "O 100 0 2 2 0 0 1"), "made.up.txt:6: has 11 columns"),
         ("a number that is none", TRACE.replace("F 1 0 O 100", "F 1 x O 100"), "made.up.txt:5: column 3 is `x`"),
@@ -113,7 +152,9 @@ with tempfile.TemporaryDirectory() as scratch:
     check("no file is a mistake", replay()[0] == 2)
     check("a mask that is no number is a mistake", of(TRACE, "--skip-flags", "x")[0] == 2)
 
-    files = sorted(f for f in folder.glob("*.public.txt") if f.open().read(2) == "T ") if folder.is_dir() else []
+    kinds = {kind: sorted(f for f in folder.glob("*.public.txt") if f.open().read(2) == kind + " ")
+             for kind in "TL"} if folder.is_dir() else {}
+    files = kinds.get("T")
     if files:
         status, said, sums = replay(*files, "--skip-flags", MASK)
         print(said, end="")
@@ -131,6 +172,22 @@ with tempfile.TemporaryDirectory() as scratch:
             status, said, sums = of(altered, "--skip-flags", MASK)
             check(f"control: {file.name} with a minimum off by one is found", status == 1 and sums[2] > 0, said[:2000])
             print(f"control: {file.name} with a minimum off by one: {sums[2]} mismatches")
+
+        if kinds["L"]:
+            status, said, sums = replay(*kinds["L"], "--skip-flags", DRAINED)
+            print(said, end="")
+            check("keel's fixed window does what was recorded", status == 0 and sums and sums[0] > 0 and sums[2] == 0, said)
+
+            def wrong_limit(line):
+                words = line.split(" ")
+                words[2] = str(int(words[2]) + 1)
+                return " ".join(words)
+
+            for file in kinds["L"]:
+                altered = "\n".join(wrong_limit(s) if s.startswith("L ") else s for s in file.read_text().splitlines())
+                status, said, sums = of(altered, "--skip-flags", DRAINED)
+                check(f"control: {file.name} with a limit off by one is found", status == 1 and sums[2] > 0, said[:2000])
+                print(f"control: {file.name} with a limit off by one: {sums[2]} mismatches")
     else:
         print(f"skipped: there are no recorded circuits in {folder} (KEEL_TRACES names another folder)")
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// Drives keel's circuit through recorded traces of Resilience4j, and compares state and counts after every operation:
+// Drives keel's circuit, and its fixed window of permits, through recorded traces of Resilience4j, and compares state
+// and counts after every operation:
 //
 //     replay FILE... [--skip-flags MASK]
 //
@@ -8,6 +9,7 @@
 // is 1 where M > 0, and 2 where a file can't be read. The format is the one of the traces' own README.
 
 #include "config.hpp"
+#include "limiter.hpp"
 #include "trace.hpp"
 
 #include <keel/clock/manual_clock.hpp>
@@ -120,6 +122,23 @@ void replay_one(const trace& t, unsigned skip, totals& sum) {
     sum.operations += t.records.size();
 }
 
+void replay_one(const replay::limiter_trace& t, unsigned skip, totals& sum) {
+    std::string reason;
+    if ((t.flags & skip) != 0)
+        reason = "flags " + std::to_string(t.flags & skip) + " are skipped";
+    else if ((t.flags & replay::drained) != 0)
+        reason = "permits are drained, and keel's can't be";
+    else if (const keel::config_error e = replay::config_of(t).validate())
+        reason = std::string("keel's ") + e.field + " " + e.range;
+    if (!reason.empty()) {
+        sum.left_out[reason].push_back(t.name);
+        return;
+    }
+    sum.mismatches += replay::mismatches_of(t);
+    ++sum.traces;
+    sum.operations += t.records.size();
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -150,8 +169,10 @@ int main(int argc, char** argv) {
         for (const std::string& file : files) {
             const replay::contents all = replay::read(file);
             for (const auto& [what, count] : all.others)
-                std::printf("%zu left out, %s: no circuits\n", count, what.c_str());
+                std::printf("%zu left out, %s: neither circuits nor rate limiters\n", count, what.c_str());
             for (const trace& t : all.traces)
+                replay_one(t, skip, sum);
+            for (const replay::limiter_trace& t : all.limiters)
                 replay_one(t, skip, sum);
         }
     } catch (const std::exception& e) {

@@ -15,6 +15,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 namespace replay {
@@ -54,9 +55,27 @@ struct trace {
     std::vector<record> records;
 };
 
+/// One recorded step of a rate limiter of Resilience4j, and what it was like afterwards.
+struct limiter_record {
+    char op = 'A';
+    std::int64_t x = 0; // A, R: permits; V: nanoseconds
+    std::int64_t y = 0; // A: whether they were granted; R: nanoseconds to wait, or -1
+    std::int64_t available = 0, wait = 0, cycle = 0;
+    std::string line; // as it was read
+};
+
+struct limiter_trace {
+    std::string name; // group#id
+    int limit = 0;
+    std::chrono::nanoseconds period{}, max_wait{}, start{};
+    unsigned flags = 0;
+    std::vector<limiter_record> records;
+};
+
 struct contents {
     std::vector<trace> traces;
-    std::map<std::string, std::size_t> others; // recordings of what is no circuit breaker, by what they are of
+    std::vector<limiter_trace> limiters;
+    std::map<std::string, std::size_t> others; // recordings of what is neither, by what they are of
 };
 
 namespace detail {
@@ -151,6 +170,19 @@ inline record read_record(const lines& in) {
     return r;
 }
 
+inline limiter_record read_limiter_record(const lines& in) {
+    if (in.kind() != "A" && in.kind() != "R" && in.kind() != "V" && in.kind() != "D")
+        in.wrong("`" + std::string(in.kind()) + "` is no operation of a rate limiter");
+    in.require_words(6);
+    return {.op = in.kind()[0],
+            .x = in.number<std::int64_t>(1),
+            .y = in.number<std::int64_t>(2, -1),
+            .available = in.number<std::int64_t>(3, std::numeric_limits<std::int64_t>::min()),
+            .wait = in.number<std::int64_t>(4),
+            .cycle = in.number<std::int64_t>(5),
+            .line = in.text()};
+}
+
 } // namespace detail
 
 /// All that a file holds. Its group, which names the traces, is the file's name up to the first dot. Throws
@@ -165,10 +197,19 @@ inline contents read(const std::filesystem::path& file) {
             ++all.others["backoffs"];
         } else if (in.kind() == "L") {
             in.require_words(8);
-            ++all.others["rate limiters"];
+            limiter_trace t{
+                .name = group + "#" + std::string(in.word(1)),
+                .limit = in.number<int>(2),
+                .period = in.time(3),
+                .max_wait = in.time(4),
+                .start = std::chrono::nanoseconds(in.number<std::int64_t>(5, std::numeric_limits<std::int64_t>::min())),
+                .flags = in.number<unsigned>(6),
+                .records = {}};
             for (auto left = in.number<std::size_t>(7); left > 0; --left) {
-                if (!in.next()) in.wrong("a rate limiter's trace ends too early");
+                if (!in.next()) in.wrong(t.name + " ends too early");
+                t.records.push_back(detail::read_limiter_record(in));
             }
+            all.limiters.push_back(std::move(t));
         } else if (in.kind() == "T") {
             in.require_words(16);
             trace t{.name = group + "#" + std::string(in.word(1)),

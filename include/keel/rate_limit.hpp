@@ -1,0 +1,157 @@
+#pragma once
+// SPDX-License-Identifier: BSL-1.0
+
+#include "call.hpp"
+#include "config.hpp"
+#include "context.hpp"
+#include "detail/lesser.hpp"
+#include "detail/macros.hpp"
+#include "facts.hpp"
+#include "outcome.hpp"
+#include "policy.hpp"
+#include "rate/fixed_window.hpp"
+#include "rate/gcra.hpp"
+#include "rate/reservation.hpp"
+#include "sync/atomics.hpp"
+
+#include <concepts>
+#include <cstdint>
+
+namespace keel {
+
+/// A function that says how many permits a call takes. `context::attempt()` is how often the call has invoked the
+/// function so far.
+template <class F>
+concept call_cost = std::copy_constructible<F> && requires(const F& f, const context& c) {
+    { f(c) } -> std::integral;
+};
+
+namespace detail {
+
+struct one_permit {
+    constexpr int operator()(const context&) const noexcept { return 1; }
+};
+
+} // namespace detail
+
+/// Refuses calls that come faster than a rate with `errc::rate_limited`, which says to the nanosecond when one of that
+/// cost could be made. With `max_wait` it reserves a call's permits and waits for them instead, if they come within
+/// that time and before the call's deadline; otherwise it refuses at once and reserves nothing. The limit counts what
+/// is let through: a permit does not come back because a policy further in refuses, or a hook throws.
+///
+/// A call that is asked to stop takes up no wait. If that happens while it waits, or if the wait throws, its permits go
+/// back where nobody has taken any since; otherwise they are lost.
+///
+/// One successful compare-exchange a call; a refusal takes none.
+template <rate_algorithm Limit = gcra, call_cost Cost = detail::one_permit>
+struct rate_limit_policy {
+    Limit limit{};
+    Cost cost{};
+    typename Limit::pace pace{limit};
+
+    template <class Clock>
+    struct state {
+        typename Limit::template permits<std_atomics> permits;
+        state(const rate_limit_policy&, const Clock& clock)
+          : permits(clock.now()) {}
+    };
+    static constexpr errc rejections[] = {errc::rate_limited};
+
+    constexpr rate_limit_policy()
+        requires std::default_initializable<Cost>
+    = default;
+    constexpr rate_limit_policy(const Limit& valid, const Cost& asked)
+      : limit(detail::validated(valid))
+      , cost(asked) {}
+
+    constexpr rate_limit_policy<gcra, Cost> operator()(const gcra& c) const { return {c, cost}; }
+    template <rate_algorithm Other>
+    constexpr rate_limit_policy<Other, Cost> operator()(const Other& c) const {
+        return {c, cost};
+    }
+
+    /// A call takes as many permits as `asked(context)` says. 0 passes and is not counted; below 0, or more than there
+    /// ever are at once, is always refused, with a `retry_after()` of 0. May be asked several times in a call. To be
+    /// a template argument the policy needs a function object without captures.
+    template <call_cost Asked>
+    constexpr rate_limit_policy<Limit, Asked> costing(Asked asked) const {
+        return {limit, asked};
+    }
+
+    constexpr config_error validate() const noexcept { return limit.validate(); }
+    constexpr policy_facts facts() const noexcept {
+        return {.name = "rate_limit", .does = "refuses what comes too fast", .waits = limit.max_wait};
+    }
+    static constexpr keel::needs needs() noexcept { return {.entry_time = true}; }
+
+    // No `lets_pass`: a call that began anew because of a policy further in would take its permits twice.
+
+    template <class State>
+    KEEL_ALWAYS_INLINE bool fast_admit(State& s, call& c) const noexcept {
+        // A function that throws is asked again on the cold lane, where its exception can pass.
+        KEEL_TRY { return s.permits.try_take(pace, c.now(), cost_of(c)); }
+        KEEL_CATCH_ALL { return false; }
+    }
+    template <class State>
+    KEEL_ALWAYS_INLINE static bool fast_settle(State&, call&) noexcept {
+        return true;
+    }
+    // The deadline of a call that is to begin anew is its caller's, and no later once timeouts have been at it: a wait
+    // that does not fit now never will.
+    template <class State>
+    KEEL_ALWAYS_INLINE admission fast_refuse(State& s, call& c) const noexcept {
+        KEEL_TRY {
+            const std::int64_t asked = cost_of(c);
+            const nanos wait = s.permits.wait_for(pace, c.now(), asked);
+            if (wait > patience_of(c)) return refuse(errc::rate_limited, pace.holds(asked) ? wait : nanos(0));
+        }
+        KEEL_CATCH_ALL {}
+        return proceed;
+    }
+
+    template <class State>
+    admission admit(State& s, call& c, detail::no_frame&) const {
+        const rate_reservation r = s.permits.reserve(pace, c.now(), cost_of(c), patience_of(c));
+        if (!r.granted) return refuse(errc::rate_limited, r.wait);
+        if (r.wait == nanos(0)) return proceed;
+        unused<State> guard{s, r};
+        c.wait_until(c.now() + r.wait);
+        if (c.stop_requested()) return refuse(errc::rate_limited);
+        guard.armed = false;
+        return proceed;
+    }
+    template <class State>
+    static verdict settle(State&, call&, detail::no_frame&, outcome&) noexcept {
+        return verdict::keep();
+    }
+
+  private:
+    template <class State>
+    struct unused {
+        State& s;
+        const rate_reservation& reserved;
+        bool armed = true;
+
+        ~unused() {
+            if (armed) s.permits.give_back(reserved);
+        }
+    };
+
+    // An unsigned cost of 2^63 or more becomes a negative one, and both are always refused.
+    KEEL_ALWAYS_INLINE std::int64_t cost_of(const call& c) const noexcept(noexcept(cost(c.as_context()))) {
+        return static_cast<std::int64_t>(cost(c.as_context()));
+    }
+    /// How long a call may wait: not to its deadline.
+    KEEL_ALWAYS_INLINE nanos patience_of(call& c) const noexcept {
+        if (limit.max_wait == nanos(0) || c.stop_requested()) return nanos(0);
+        if (c.deadline == no_deadline) return limit.max_wait;
+        if (c.deadline <= c.now()) return nanos(0);
+        return detail::lesser(limit.max_wait, nanos((c.deadline - c.now()).count() - 1));
+    }
+};
+
+/// `rate_limit | ...`, `rate_limit({.rate = 100, .per = 1s, .burst = 20}) | ...`, `rate_limit(fixed_window{.limit =
+/// 100})`
+inline constexpr rate_limit_policy<> rate_limit{};
+
+} // namespace keel
