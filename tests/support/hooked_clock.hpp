@@ -34,7 +34,7 @@ struct hooked_clock {
     /// Once, during the n-th sleep from now on.
     template <class Action>
     void at_sleep(int n, Action action) const {
-        state->on_sleep = [this, n, action = std::move(action)](keel::time_point) mutable {
+        state->on_sleep = [n, action = std::move(action)](keel::time_point) mutable {
             if (--n == 0) action();
         };
     }

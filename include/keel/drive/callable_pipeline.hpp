@@ -85,7 +85,7 @@ class callable_pipeline : public lanes<Source, Clock> {
         constexpr std::size_t i = parts::template index_of<Name>();
         static_assert(i < lane::size, "keel: no policy of this chain has that name");
         auto& kept = this->template state<i % lane::size>();
-        static_assert(!std::same_as<std::remove_cvref_t<decltype(kept)>, absent>,
+        static_assert(i == lane::size || !std::same_as<std::remove_cvref_t<decltype(kept)>, absent>,
                       "keel: the policy of that name keeps nothing that one could ask for");
         if constexpr (parts::has_circuit[i % lane::size])
             return kept.circuit;
