@@ -13,6 +13,7 @@
 #include "backoff/linear.hpp"
 #include "backoff/schedule.hpp"
 #include "breaker.hpp"
+#include "bulkhead.hpp"
 #include "chain.hpp"
 #include "circuit.hpp"
 #include "clock.hpp"

@@ -79,13 +79,18 @@ class callable_pipeline : public lanes<Source, Clock> {
         return this->template state<i>().circuit;
     }
 
-    /// The circuit of the breaker with that name, see `named`.
+    /// What the policy with that name keeps, see `named`: of a breaker its circuit, of another its state.
     template <literal Name>
     auto& get() noexcept {
         constexpr std::size_t i = parts::template index_of<Name>();
         static_assert(i < lane::size, "keel: no policy of this chain has that name");
-        static_assert(parts::has_circuit[i % lane::size], "keel: the policy of that name is no breaker");
-        return this->template state<i>().circuit;
+        auto& kept = this->template state<i % lane::size>();
+        static_assert(i == lane::size || !std::same_as<std::remove_cvref_t<decltype(kept)>, absent>,
+                      "keel: the policy of that name keeps nothing that one could ask for");
+        if constexpr (parts::has_circuit[i % lane::size])
+            return kept.circuit;
+        else
+            return kept;
     }
 
     using lane::get;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-// expect: keel: the policy of that name is no breaker
+// expect: keel: the policy of that name keeps nothing that one could ask for
 #include <keel/keel.hpp>
 
 keel::pipeline p{keel::named<"slow">(keel::timeout) | keel::named<"payments">(keel::breaker<>)};
