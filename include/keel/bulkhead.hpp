@@ -230,8 +230,8 @@ constexpr auto through(shared_bulkhead<Options>& shared) noexcept {
     return through_bulkhead_policy<shared_bulkhead<Options>>(shared);
 }
 
-struct a_temporary_bulkhead_ends_before_the_pipeline__give_it_a_name;
+struct a_temporary_bulkhead_ends_before_the_pipeline_so_give_it_a_name;
 template <bulkhead_options Options>
-a_temporary_bulkhead_ends_before_the_pipeline__give_it_a_name through(const shared_bulkhead<Options>&&) = delete;
+a_temporary_bulkhead_ends_before_the_pipeline_so_give_it_a_name through(const shared_bulkhead<Options>&&) = delete;
 
 } // namespace keel
