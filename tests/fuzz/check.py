@@ -15,16 +15,16 @@ fuzzer, corpus, seconds = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.
 passed = failed = 0
 
 
-def run(what, said_of, *arguments, found_out=False):
+def run(what, said_of, *arguments, flaw=None):
     global passed, failed
-    environment = dict(os.environ, KEEL_WRONG_BY="1") if found_out else None
+    environment = dict(os.environ, KEEL_FLAW=flaw) if flaw else None
     with tempfile.TemporaryDirectory() as scratch:
         kept = pathlib.Path(scratch, "kept")
         kept.mkdir()
         done = subprocess.run([fuzzer, *(kept if a is None else a for a in arguments), f"-artifact_prefix={scratch}/"],
                               capture_output=True, text=True, errors="replace", cwd=scratch, env=environment)
     found = re.search(said_of, done.stderr)
-    if (done.returncode != 0) == found_out and found:
+    if (done.returncode != 0) == (flaw is not None) and found:
         passed += 1
         print(f"{what}: {found[1].strip()}")
     else:
@@ -34,7 +34,8 @@ def run(what, said_of, *arguments, found_out=False):
 
 files = sorted(corpus.iterdir())
 run(f"corpus of {len(files)} files", r"(Executed) ", *files)
-run("control, a minimum off by one", r"\n(keel: .*)", *files, found_out=True)
+run("control, a minimum off by one", r"\n(keel: .*)", *files, flaw="minimum")
+run("control, calls overdue too late", r"\n(keel: .*)", *files, flaw="overdue")
 run("fuzzing", r"(Done \d+ runs in \d+ second\(s\))", f"-max_total_time={seconds}", "-max_len=600", "-timeout=10", None,
     corpus)
 print(f"{passed} passed, {failed} failed")

@@ -1,6 +1,9 @@
 #pragma once
 // SPDX-License-Identifier: BSL-1.0
 
+#include "naive_config.hpp"
+#include "naive_in_flight.hpp"
+
 #include <keel/circuit_stats.hpp>
 #include <keel/detail/circuit_word.hpp>
 #include <keel/duration.hpp>
@@ -16,27 +19,6 @@
 
 namespace support {
 
-/// What a circuit is told, for a circuit of any window.
-struct naive_config {
-    enum class window { last_calls, last_time, in_a_row };
-    using duration = std::chrono::nanoseconds;
-
-    window counts = window::last_calls;
-    std::size_t calls = 100;              // last_calls: so many; in_a_row: so many failures
-    std::size_t remembered = 256;         // last_calls: failures, and slow calls, that the statistics tell apart
-    duration bucket = duration(1);        // last_time: buckets start at whole multiples of this ...
-    std::int64_t buckets = 1;             // ... and the current one counts among so many
-    std::size_t minimum = 20;             // by rate: of results
-    double failure_rate = 0.5;            // by rate
-    std::optional<duration> slow_after{}; // calls are timed where there is one
-    double slow_rate = 1;                 // by rate
-    duration open_for = duration(1);      // the first open period
-    std::size_t probes = 3;               // permits of a half-open state
-    duration probe_wait = duration(1);    // half_open_max_wait
-    double growth = 1, jitter = 0;        // of the open period, with each failed probing
-    duration longest_grown = duration(1); // growth.cap
-};
-
 /// One circuit as one would explain it, for one thread: results are written down and counted anew whenever somebody
 /// asks. Written from the documents and not from the code that it is compared with.
 class naive_circuit {
@@ -45,14 +27,6 @@ class naive_circuit {
     using duration = std::chrono::nanoseconds;
     using state_of = keel::circuit_state;
 
-    /// The time goes on by being set.
-    time now;
-
-    naive_circuit(const naive_config& config, time start)
-      : now(start)
-      , config_(config)
-      , since_(start) {}
-
     struct call {
         std::uint64_t generation;
         int lease; // the number of takeovers before it, in its generation
@@ -60,9 +34,38 @@ class naive_circuit {
     };
     enum class ending { success, failure, ignored };
 
+    /// The time goes on by being set.
+    time now;
+
+    naive_circuit(const naive_config& config, time start)
+      : now(start)
+      , config_(config)
+      , in_flight_(config.slow_after.value_or(duration(1)), config.eighths)
+      , since_(start) {}
+
     state_of state() const { return state_; }
     time open_until() const { return open_until_; } // at the earliest
     time lease_until() const { return lease_began_ + config_.probe_wait; }
+    time overdue_from(const call& c) const { return in_flight_.overdue_from(c.began); }
+
+    /// Not where keel's own count of overdue calls is known to be wrong.
+    bool can_tell(time at) const { return !in_flight_.is_mistaken_at(at); }
+
+    /// A call comes: before it is granted or refused, what is overdue is judged.
+    void ask() {
+        if (!config_.counts_overdue || state_ != state_of::closed || !in_flight_.is_to_be_judged(now)) return;
+        const std::size_t overdue = in_flight_.overdue(now);
+        if (overdue == 0) return;
+        // As if they had just come back.
+        const results held = window_;
+        for (std::size_t i = 0; i < overdue; ++i)
+            record({now, false, true});
+        std::optional<keel::transition_cause> cause = reached_by_window();
+        window_ = held;
+        if (!cause) return;
+        if (!by_rate()) cause = keel::transition_cause::slow_calls;
+        trip(*cause, 0);
+    }
 
     /// Whether a call is granted is for the circuit under test to say where its open period has been lengthened at
     /// random; this says whether both are right.
@@ -88,6 +91,7 @@ class naive_circuit {
                 ++taken_;
             }
         }
+        if (counts_in_flight()) in_flight_.begin(now);
         return {generation_, lease_, now};
     }
 
@@ -109,6 +113,7 @@ class naive_circuit {
             ++totals_.late;
             return;
         }
+        if (counts_in_flight()) in_flight_.end(c.began);
         if (e == ending::ignored) {
             ++totals_.ignored;
             // The permit goes back, if it is still this call's. One that was given up and came back after all has
@@ -124,7 +129,8 @@ class naive_circuit {
             decide_by_probes();
         } else {
             record(r);
-            if (state_ == state_of::closed) decide_by_window();
+            if (state_ != state_of::closed) return;
+            if (const auto cause = reached_by_window()) trip(*cause, 0);
         }
     }
 
@@ -150,6 +156,7 @@ class naive_circuit {
             s.slow_rate = static_cast<double>(s.window.slow) / static_cast<double>(s.window.calls);
         }
         s.rejected = rejected_;
+        s.overdue = in_flight_.overdue(now);
         s.totals = totals_;
         return s;
     }
@@ -174,6 +181,11 @@ class naive_circuit {
         default:
             return false;
         }
+    }
+
+    // Probes are not: a half-open circuit gives them up by their lease.
+    bool counts_in_flight() const {
+        return config_.counts_overdue && (state_ == state_of::closed || state_ == state_of::metrics_only);
     }
 
     bool by_rate() const { return config_.counts != naive_config::window::in_a_row; }
@@ -229,17 +241,14 @@ class naive_circuit {
         return std::nullopt;
     }
 
-    void decide_by_window() {
-        std::optional<keel::transition_cause> cause;
-        if (by_rate()) {
-            std::size_t minimum = config_.minimum;
-            if (config_.counts == naive_config::window::last_calls) minimum = std::min(minimum, config_.calls);
-            if (counted(window_).calls < minimum) return;
-            cause = reached_by(window_);
-        } else if (window_.size() >= config_.calls) {
-            cause = keel::transition_cause::failures;
+    std::optional<keel::transition_cause> reached_by_window() const {
+        if (!by_rate()) {
+            if (window_.size() < config_.calls) return std::nullopt;
+            return keel::transition_cause::failures;
         }
-        if (cause) trip(*cause, 0);
+        std::size_t minimum = config_.minimum;
+        if (config_.counts == naive_config::window::last_calls) minimum = std::min(minimum, config_.calls);
+        return counted(window_).calls < minimum ? std::nullopt : reached_by(window_);
     }
 
     void decide_by_probes() {
@@ -291,6 +300,7 @@ class naive_circuit {
         rejected_ = 0;
         // An open circuit grants nothing, so it needs none of its own. What was granted before it is late there too.
         ++generation_;
+        in_flight_.forget();
         if (to == state_of::open || to == state_of::forced_open) ++totals_.opens;
         retrips_ = 0;
         probes_.clear();
@@ -302,6 +312,7 @@ class naive_circuit {
     state_of state_ = state_of::closed;
     std::uint64_t generation_ = 0;
     results window_;
+    naive_in_flight in_flight_;
 
     time open_until_{}, open_until_latest_{};
     int retrips_ = 0; // how many times in a row probes have failed
