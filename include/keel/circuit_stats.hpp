@@ -76,7 +76,8 @@ struct circuit_stats {
     double failure_rate = 0;    ///< of the window; 0 where it is empty
     double slow_rate = 0;       ///< of the window; 0 where it is empty
     std::uint64_t rejected = 0; ///< since the last transition
-    std::uint64_t overdue = 0;  ///< calls under way for longer than a call may take; 0 where the window counts none
+    std::uint64_t overdue = 0;  ///< calls of this generation, no probes, under way for longer than a call may take; 0
+                                ///< where the window counts none
     circuit_totals totals{};
 };
 

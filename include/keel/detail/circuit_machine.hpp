@@ -184,6 +184,7 @@ bool circuit_machine<Window, Atomics>::trips_by_overdue(word& seen, call& c) noe
     if (overdue == 0) return false;
     const judgement j = config_.judge_overdue(counts_, c, generation, overdue);
     if (j != judgement::slow && j != judgement::failing) return false;
+    if constexpr (!Window::by_rate) counts_.forget_all_but(generation);
     const word before = seen;
     const word next = opened(c.now(), 0);
     if (replace(seen, next)) {

@@ -85,6 +85,12 @@ class basic_consecutive_failures<Options>::counts {
     nothing so_far(const window&, call&) const noexcept { return {}; }
     void start_over(nothing) noexcept {}
 
+    /// Ends a row of another generation than this, which trips without one of its own.
+    void forget_all_but(std::uint64_t generation) noexcept {
+        std::uint64_t seen = row_.load(std::memory_order_relaxed);
+        if (seen >> 32 != generation) row_.compare_exchange_strong(seen, generation << 32, std::memory_order_relaxed);
+    }
+
     /// Ends the row, for who is about to begin a new generation by hand: an open circuit has none to tell rows apart.
     void forget() noexcept { row_.fetch_and(~std::uint64_t{0xffff'ffff}, std::memory_order_relaxed); }
 

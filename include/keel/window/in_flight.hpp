@@ -114,7 +114,7 @@ class in_flight_calls {
             if (rest.generation() == generation) sum += rest.count();
             for (const word& each : s.buckets) {
                 const in_flight_bucket b{each.load(std::memory_order_relaxed)};
-                if (b.generation() == generation && b.age(at) > buckets_in_limit && !b.lies_ahead(at, slowest_reader))
+                if (b.generation() == generation && b.age(at) > buckets_in_limit && !b.lies_ahead(at, slowest))
                     sum += b.count();
             }
         }
@@ -126,7 +126,7 @@ class in_flight_calls {
 
     static constexpr std::uint64_t buckets_in_limit = 8;
     // How many buckets go by at most between a reading of the clock and what is made of it.
-    static constexpr std::uint64_t slowest_reader = 64, slowest_writer = 4;
+    static constexpr std::uint64_t slowest = 64;
     // A bucket that starts over held nothing but calls that are overdue.
     static constexpr std::size_t size = buckets_in_limit + 2;
 
@@ -158,7 +158,7 @@ class in_flight_calls {
         if (seen.generation() != generation) return in_flight_bucket::of(generation, epoch, by);
         if (seen.age(epoch) == 0) return seen.plus(by);
         // An empty one in which a call begins was left behind too.
-        const bool is_ahead = seen.lies_ahead(epoch, slowest_writer) && (by < 0 || seen.count() != 0);
+        const bool is_ahead = seen.lies_ahead(epoch, slowest) && seen.count() != 0;
         left_over = is_ahead ? by : seen.count();
         return is_ahead ? seen : in_flight_bucket::of(generation, epoch, by);
     }

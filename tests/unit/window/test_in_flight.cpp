@@ -28,6 +28,12 @@ struct no_slots : keel::std_atomics {
     static std::uint32_t slot() noexcept { return no_slot; }
     static std::uint32_t claim_slot() noexcept { return no_slot; }
 };
+/// Threads whose turn it is when the test says so.
+struct in_turns : keel::std_atomics {
+    static inline std::uint32_t slot_now = 0;
+    static std::uint32_t slot() noexcept { return slot_now; }
+    static std::uint32_t claim_slot() noexcept { return slot_now; }
+};
 using overtaken = support::overtaken_atomics<support::exchanges::weak, no_slots>;
 using own = keel::detail::in_flight_calls<16, keel::std_atomics>;
 using shared = keel::detail::in_flight_calls<1, no_slots>;
@@ -195,6 +201,31 @@ TEST_CASE("an end that comes before its bucket does not move the thread's bucket
     calls.end(limit, 1, at(0), at(200));
     CHECK(calls.try_find(limit, 1, at(200)) != nullptr);
     CHECK(calls.try_find(limit, 1, at(0)) == nullptr);
+}
+
+TEST_CASE("a thread without a shard that was stopped since it read the clock makes no young call overdue") {
+    shared calls;
+    calls.begin(limit, 1, at(1100));
+    calls.begin(limit, 1, at(1000)); // ten buckets late, in the place of 1100
+    CHECK(calls.overdue(limit, 1, at(1100)) == 1);
+    calls.begin(limit, 1, at(1101));
+    CHECK(calls.overdue(limit, 1, at(1101)) == 1);
+    calls.end(limit, 1, at(1000), at(1101));
+    CHECK(calls.overdue(limit, 1, at(1101)) == 0);
+    CHECK(calls.overdue(limit, 1, at(1200)) == 2);
+}
+
+TEST_CASE("an end where nothing has begun hides no overdue call, wherever the bucket's number stands") {
+    for (std::int64_t number = 65'400; number < 65'700; ++number) {
+        keel::detail::in_flight_calls<2, in_turns> calls;
+        const std::int64_t now = number * 10;
+        in_turns::slot_now = 0;
+        calls.begin(limit, 0, at(now - 500));
+        calls.begin(limit, 0, at(now));
+        in_turns::slot_now = 1; // another thread
+        calls.end(limit, 0, at(now), at(now));
+        REQUIRE(calls.overdue(limit, 0, at(now)) == 1);
+    }
 }
 
 TEST_CASE("each bucket of each generation is judged once") {
