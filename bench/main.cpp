@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <expected>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <stop_token>
@@ -59,6 +60,7 @@ void add(const char* group, const std::string& name, const char* clock, std::sha
     auto* b = benchmark::RegisterBenchmark(id.c_str(), [target, call, check](benchmark::State& state) {
         Target& shared = *target;
         if (state.thread_index() == 0) tick();
+        keel::cached_clock::update(); // in a run it stands still, and what a limit grants is used up
         int n = 1;
         benchmark::DoNotOptimize(n);
         for (int i = 0; i < 1000; ++i)
@@ -164,6 +166,17 @@ void add_healthy() {
     add(healthy, "guides: breaker, ring and one fetch_add", no_clock, std::make_shared<bench::ring_breaker>(), called);
 }
 
+// Permits come faster than they are asked for.
+void add_limits() {
+    using keel::rate_limit;
+    constexpr int most = std::numeric_limits<int>::max();
+    add_static_with_clocks<rate_limit({.rate = 1'000'000'000, .burst = most})>("rate_limit (1 read-modify-write)");
+    add_static_with_clocks<rate_limit({.rate = 999'999'999, .burst = most})>(
+        "rate_limit, odd intervals (1 read-modify-write)");
+    add_static_with_clocks<rate_limit(keel::fixed_window{.limit = 1'000'000'000})>(
+        "rate_limit, fixed window (1 read-modify-write)");
+}
+
 template <class Pipeline>
 std::shared_ptr<Pipeline> tripped() {
     auto p = std::make_shared<Pipeline>();
@@ -187,6 +200,14 @@ void add_unhealthy() {
             scale::all_threads, is_open);
         add(unhealthy, "refused by the open circuit: exception", clock, tripped<pipeline>(), as_exception,
             scale::all_threads, is_open);
+    });
+
+    static constexpr auto slow =
+        keel::timeout | keel::rate_limit({.rate = 1, .per = std::chrono::hours(24), .burst = 1});
+    for_each_clock([]<class Clock>(const char* clock, std::type_identity<Clock>) {
+        auto limited = std::make_shared<keel::static_pipeline<slow, Clock>>();
+        static_cast<void>(limited->attempt([] { return 0; }));
+        add(unhealthy, "refused by rate_limit (no read-modify-write): attempt()", clock, limited, attempted);
     });
 
     // Every second call of a thread succeeds, so the window never consists of failures only and the circuit stays
@@ -251,6 +272,7 @@ int main(int argc, char** argv) {
     if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
     keel::cached_clock::update();
     add_healthy();
+    add_limits();
     add_unhealthy();
     benchmark::RunSpecifiedBenchmarks(&results);
     std::fputc('\n', stderr);

@@ -66,16 +66,16 @@ struct rate_limit_policy {
 
     constexpr rate_limit_policy<gcra, Cost> operator()(const gcra& c) const { return {c, cost}; }
     template <rate_algorithm Other>
-    constexpr rate_limit_policy<Other, Cost> operator()(const Other& c) const {
-        return {c, cost};
+    constexpr auto operator()(const Other& c) const {
+        return rate_limit_policy<Other, Cost>{c, cost};
     }
 
     /// A call takes as many permits as `asked(context)` says. 0 passes and is not counted; below 0, or more than there
     /// ever are at once, is always refused, with a `retry_after()` of 0. May be asked several times in a call. To be
     /// a template argument the policy needs a function object without captures.
     template <call_cost Asked>
-    constexpr rate_limit_policy<Limit, Asked> costing(Asked asked) const {
-        return {limit, asked};
+    constexpr auto costing(Asked asked) const {
+        return rate_limit_policy<Limit, Asked>{limit, asked};
     }
 
     constexpr config_error validate() const noexcept { return limit.validate(); }

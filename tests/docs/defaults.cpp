@@ -143,5 +143,12 @@ int main() {
         list.nested();
         list_recovery(list, of_row);
     }
+
+    const keel::gcra rate = keel::rate_limit.limit;
+    listed<keel::gcra>("rate_limit", "")("rate", rate.rate)("per", rate.per)("burst", rate.burst)("max_wait",
+                                                                                                  rate.max_wait);
+    const keel::fixed_window window;
+    listed<keel::fixed_window>("rate_limit", "fixed_window::")("limit", window.limit)("period", window.period)(
+        "max_wait", window.max_wait);
     return failed == 0 ? 0 : 1;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <keel/keel.hpp>
 
+#include <cstdint>
 #include <type_traits>
 #include <variant>
 
@@ -22,6 +23,12 @@ static_assert(sizeof(circuit<sliding_time_window>) == 5504);
 static_assert(sizeof(circuit<basic_sliding_time_window<{.shards = 1}>>) == 1664);
 static_assert(sizeof(circuit<basic_sliding_time_window<{.shards = 1, .buckets = 4}>>) == 1088);
 static_assert(sizeof(circuit<consecutive_failures>) == 832);
+
+// A rate limit's permits are one word, which every call writes: it has its line to itself.
+static_assert(sizeof(gcra::permits<std_atomics>) == cache_line &&
+              sizeof(fixed_window::permits<std_atomics>) == cache_line);
+static_assert(sizeof(static_pipeline<rate_limit>) <= 2 * cache_line);
+static_assert(std_atomics::atomic<std::int64_t>::is_always_lock_free);
 
 // What is handed about on every call travels in registers.
 static_assert(sizeof(circuit_permit) == 16 && std::is_trivially_copyable_v<circuit_permit>);

@@ -21,6 +21,7 @@ static_assert(structural<timeout_policy>);
 static_assert(structural<retry_policy<>> && structural<retry_policy<fibonacci>>);
 static_assert(structural<breaker_policy<sliding_window>> && structural<breaker_policy<sliding_time_window>> &&
               structural<breaker_policy<consecutive_failures>>);
+static_assert(structural<rate_limit_policy<>> && structural<rate_limit_policy<fixed_window>>);
 static_assert(structural<chain<timeout_policy, retry_policy<>, breaker_policy<>>>);
 
 // What can't be a template argument makes its policy, and its chain, such.
@@ -49,6 +50,8 @@ static_assert(!std::is_same_v<static_pipeline<timeout(1s) | retry<>>, static_pip
 // Selectors without captures, schedules that are arrays, and names.
 constexpr auto is_zero = [](int v) { return v == 0; };
 static_assert(std::is_empty_v<constant<retry<>.failing_if(is_zero).ignoring<std::string>() | breaker<>>>);
+constexpr auto three = [](const context&) { return 3; };
+static_assert(std::is_empty_v<constant<rate_limit({.rate = 7}).costing(three) | breaker<>>>);
 static_assert(std::is_empty_v<constant<retry_on(schedule{1ms, 2ms, 3ms}) | timeout>>);
 static_assert(std::is_empty_v<constant<named<"x">(timeout) | breaker<>>>);
 

@@ -64,11 +64,6 @@ static_assert(
     std::same_as<decltype(rate_limit(fixed_window{.limit = 50, .period = 1s})), keel::rate_limit_policy<fixed_window>>);
 static_assert(!std::invocable<decltype(rate_limit), int> && !std::invocable<decltype(rate_limit), std::string>);
 constexpr auto three = [](const keel::context&) { return 3; };
-template <auto>
-struct constant {};
-static_assert(std::is_empty_v<constant<rate_limit | keel::timeout>>);
-static_assert(std::is_empty_v<constant<rate_limit({.rate = 7}).costing(three) | keel::timeout>>);
-static_assert(std::is_empty_v<constant<rate_limit(fixed_window{.limit = 5}).costing(three) | keel::timeout>>);
 static_assert(keel::policy<keel::rate_limit_policy<>> && keel::policy<keel::rate_limit_policy<fixed_window>>);
 static_assert(rate_limit.needs().entry_time && !rate_limit.needs().settle_time);
 

@@ -42,10 +42,12 @@ struct fixed_window {
 struct fixed_window::pace {
     std::int64_t limit;
     std::int64_t period; ///< in nanoseconds
+    bool has_waits;      ///< permits are taken before their cycle begins
 
     constexpr explicit pace(const fixed_window& c) noexcept
       : limit(c.limit)
-      , period(c.period.count) {}
+      , period(c.period.count)
+      , has_waits(c.max_wait > nanos(0)) {}
 
     /// Whether so many permits can ever be had without a wait.
     KEEL_ALWAYS_INLINE constexpr bool holds(std::int64_t cost) const noexcept {
@@ -58,7 +60,8 @@ struct fixed_window::pace {
 ///
 /// Permits are numbered: cycle n has those from n x limit up to (n + 1) x limit. The word is the number of the next one
 /// that nobody has; where it stands in a cycle to come, calls have reserved, and where it stands in one that is over,
-/// what was left of that is forgotten. A clock that goes back finds the permits of later cycles still to come.
+/// what was left of that is forgotten. A clock that goes back finds itself in the latest cycle, or where calls wait for
+/// permits, these still to come.
 template <class Atomics>
 class fixed_window::permits {
   public:
@@ -69,23 +72,25 @@ class fixed_window::permits {
     KEEL_ALWAYS_INLINE bool try_take(const pace& p, time_point now, std::int64_t cost) noexcept {
         if (cost == 0) return true;
         if (is_beyond_any(cost)) return false;
-        const std::int64_t first = first_of(p, since_start(now));
+        const std::int64_t begun = begun_at(p, now);
         // Relaxed, here and below: the word says all there is, and orders nothing else.
         std::int64_t seen = next_.load(std::memory_order_relaxed), next = 0;
         do {
+            const std::int64_t first = first_of(p, begun, seen);
             next = (seen > first ? seen : first) + cost;
             if (next > first + p.limit) return false;
         } while (!next_.compare_exchange_weak(seen, next, std::memory_order_relaxed, std::memory_order_relaxed));
         return true;
     }
 
-    /// Takes `cost` permits that come within `at_most`, or none.
+    /// Takes `cost` permits that come within `at_most`, or none. `at_most` is no more than `max_wait`.
     rate_reservation reserve(const pace& p, time_point now, std::int64_t cost, nanos at_most) noexcept {
         if (cost == 0) return {.granted = true};
         if (is_beyond_any(cost)) return {};
-        const std::int64_t first = first_of(p, since_start(now));
+        const std::int64_t begun = begun_at(p, now);
         std::int64_t seen = next_.load(std::memory_order_relaxed);
         for (;;) {
+            const std::int64_t first = first_of(p, begun, seen);
             const std::int64_t next = (seen > first ? seen : first) + cost;
             const nanos wait = wait_until_last(next, first, p, now);
             if (wait > at_most) return {.granted = false, .wait = p.holds(cost) ? wait : nanos(0)};
@@ -103,12 +108,12 @@ class fixed_window::permits {
     KEEL_ALWAYS_INLINE nanos wait_for(const pace& p, time_point now, std::int64_t cost) const noexcept {
         if (cost == 0) return nanos(0);
         if (is_beyond_any(cost)) return detail::never_conforms;
-        const std::int64_t first = first_of(p, since_start(now)), seen = next_.load(std::memory_order_relaxed);
+        const std::int64_t seen = next_.load(std::memory_order_relaxed), first = first_of(p, begun_at(p, now), seen);
         return wait_until_last((seen > first ? seen : first) + cost, first, p, now);
     }
     /// How many permits this cycle has left. Below 0 where calls wait for theirs.
     std::int64_t available(const pace& p, time_point now) const noexcept {
-        const std::int64_t first = first_of(p, since_start(now)), seen = next_.load(std::memory_order_relaxed);
+        const std::int64_t seen = next_.load(std::memory_order_relaxed), first = first_of(p, begun_at(p, now), seen);
         return first + p.limit - (seen > first ? seen : first);
     }
 
@@ -123,9 +128,16 @@ class fixed_window::permits {
         const std::int64_t since = detail::in_reach(now) - start_;
         return since > 0 ? since : 0;
     }
-    // At most one permit a nanosecond: no product that is larger than the time.
-    KEEL_ALWAYS_INLINE static std::int64_t first_of(const pace& p, std::int64_t since) noexcept {
-        return since / p.period * p.limit;
+    // The first permit of the cycle that `now` lies in. At most one a nanosecond: no number is larger than the time.
+    KEEL_ALWAYS_INLINE std::int64_t begun_at(const pace& p, time_point now) const noexcept {
+        return since_start(now) / p.period * p.limit;
+    }
+    // Of this cycle, or of a later one that somebody else has found begun: a call that read the clock right before is
+    // not refused for it. Where calls wait, permits of a cycle to come say nothing of the time.
+    KEEL_ALWAYS_INLINE static std::int64_t first_of(const pace& p, std::int64_t begun, std::int64_t next) noexcept {
+        if (!p.has_waits && next > begun + p.limit) [[unlikely]]
+            return (next - 1) / p.limit * p.limit;
+        return begun;
     }
     // Until the cycle begins that the last of the permits before `next` belongs to.
     KEEL_ALWAYS_INLINE nanos wait_until_last(std::int64_t next, std::int64_t first, const pace& p,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "support/naive_rate.hpp"
+#include "support/overtaken_atomics.hpp"
 
 #include <keel/rate/fixed_window.hpp>
 #include <keel/rate/limiter.hpp>
@@ -102,6 +103,42 @@ TEST_CASE("a window's time may leap by years, stand still, go back, and lie befo
     CHECK(at_the_edge.try_acquire(keel::time_point::max(), std::int64_t{1} << 31).granted);
     CHECK(!at_the_edge.try_acquire(keel::time_point::min()));
     CHECK(at_the_edge.wait_for(keel::time_point::min()) > keel::longest);
+}
+
+TEST_CASE("who read the clock just before a period's end gets what the next one has left, or waits for it to begin") {
+    limiter l{{.limit = 3, .period = 1s}};
+    CHECK(l.try_acquire(at(0s), 2).granted);
+    CHECK(l.try_acquire(at(1s)).granted);
+    CHECK(l.available(at(1s - 1ns)) == 2);
+    CHECK(taken_at(l, 1s - 1ns) == 2);
+    CHECK(l.wait_for(at(1s - 1ns)) == 1s + 1ns);
+    CHECK(taken_at(l, 1s) == 0);
+    CHECK(taken_at(l, 2s) == 3);
+    limiter waits{{.limit = 3, .period = 1s, .max_wait = 10ms}};
+    CHECK(waits.try_acquire(at(1s)).granted);
+    CHECK(waits.try_acquire(at(1s - 1ns), 2).wait == 1ns);
+    CHECK(waits.available(at(1s)) == 0);
+}
+
+TEST_CASE("who is overtaken in a window looks again") {
+    using overtaken = support::overtaken_atomics<support::exchanges::weak>;
+    constexpr fixed_window config{.limit = 2, .period = 1s, .max_wait = 1s};
+    constexpr fixed_window::pace pace(config);
+    fixed_window::permits<overtaken> permits;
+    const auto other_takes = [&](nanos now, std::int64_t cost) {
+        support::meanwhile = [&, now, cost] { REQUIRE(permits.try_take(pace, at(now), cost)); };
+    };
+    other_takes(0s, 1);
+    CHECK(permits.try_take(pace, at(0s), 1));
+    other_takes(1s, 2);
+    CHECK(!permits.try_take(pace, at(1s), 1));
+    other_takes(2s, 1);
+    CHECK(permits.reserve(pace, at(2s), 2, config.max_wait).wait == 1s);
+    other_takes(4s, 2);
+    const auto refused = permits.reserve(pace, at(4s), 1, 0s);
+    CHECK(!refused);
+    CHECK(refused.wait == 1s);
+    support::meanwhile = nullptr;
 }
 
 TEST_CASE("a wait that no count of nanoseconds holds is refused") {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "support/naive_rate.hpp"
+#include "support/overtaken_atomics.hpp"
 
 #include <keel/rate/gcra.hpp>
 #include <keel/rate/limiter.hpp>
@@ -129,6 +130,30 @@ TEST_CASE("a reservation goes back if nobody has come since, and is lost otherwi
     CHECK(!limiter.give_back(overtaken));
     CHECK(limiter.give_back(later));
     CHECK(limiter.wait_for(at(0s)) == 300ms);
+}
+
+TEST_CASE("who is overtaken between looking and taking looks again") {
+    using overtaken = support::overtaken_atomics<support::exchanges::weak>;
+    constexpr gcra config{.rate = 10, .per = 1s, .burst = 2, .max_wait = 150ms};
+    constexpr gcra::pace pace(config);
+    gcra::permits<overtaken> permits;
+    const auto other_takes_at = [&](nanos now) {
+        support::meanwhile = [&, now] { REQUIRE(permits.try_take(pace, at(now), 1)); };
+    };
+    other_takes_at(0s);
+    CHECK(permits.try_take(pace, at(0s), 1));
+    CHECK(permits.available(pace, at(0s)) == 0);
+    other_takes_at(100ms);
+    CHECK(!permits.try_take(pace, at(100ms), 1));
+    other_takes_at(300ms);
+    CHECK(permits.reserve(pace, at(300ms), 1, 0s).wait == 0s);
+    other_takes_at(400ms);
+    CHECK(permits.reserve(pace, at(400ms), 1, config.max_wait).wait == 100ms);
+    other_takes_at(600ms);
+    const auto refused = permits.reserve(pace, at(600ms), 1, 50ms);
+    CHECK(!refused);
+    CHECK(refused.wait == 100ms);
+    support::meanwhile = nullptr;
 }
 
 TEST_CASE("a rate that shares out no whole nanoseconds is kept for ever") {
