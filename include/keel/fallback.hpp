@@ -1,14 +1,21 @@
 #pragma once
 // SPDX-License-Identifier: BSL-1.0
 
+#include "call.hpp"
 #include "config.hpp"
 #include "context.hpp"
+#include "detail/answering.hpp"
 #include "detail/classifying.hpp"
 #include "detail/failure_of.hpp"
 #include "detail/macros.hpp"
 #include "detail/result_from.hpp"
 #include "detail/says_nothing.hpp"
+#include "error.hpp"
+#include "facts.hpp"
+#include "handle.hpp"
+#include "outcome.hpp"
 #include "policy.hpp"
+#include "result.hpp"
 
 #include <array>
 #include <concepts>
@@ -17,50 +24,6 @@
 #include <utility>
 
 namespace keel {
-namespace detail {
-
-template <class A, class Failure>
-concept told_failure_and_context = requires(const A& f, const Failure& why, const context& c) { f(why, c); };
-template <class A, class Failure>
-concept told_failure = requires(const A& f, const Failure& why) { f(why); };
-template <class A>
-concept told_nothing = requires(const A& f) { f(); };
-
-template <class A, class Failure>
-concept answers_when_told = told_failure_and_context<A, Failure> || told_failure<A, Failure> || told_nothing<A>;
-
-template <class A>
-inline constexpr bool is_function_pointer = std::is_pointer_v<A> && std::is_function_v<std::remove_pointer_t<A>>;
-
-// A closure without captures is convertible to bool: one with the wrong parameters must not pass for a value.
-template <class A>
-concept looks_like_a_function = is_function_pointer<A> || requires { &A::operator(); };
-
-template <class A, class Failure>
-    requires answers_when_told<A, Failure>
-decltype(auto) ask(const A& f, [[maybe_unused]] const Failure& why, [[maybe_unused]] const call& c) {
-    if constexpr (told_failure_and_context<A, Failure>)
-        return f(why, c.as_context());
-    else if constexpr (told_failure<A, Failure>)
-        return f(why);
-    else
-        return f();
-}
-
-/// Whether `A` answers for an `R` as a function, or itself is the answer.
-template <class A, class R>
-inline constexpr bool is_answering_function = false;
-template <class A, class R>
-    requires answers_when_told<A, failure_of<R>>
-inline constexpr bool is_answering_function<A, R> =
-    gives_result<decltype(detail::ask(std::declval<const A&>(), std::declval<const failure_of<R>&>(),
-                                      std::declval<const call&>())),
-                 R>;
-template <class A, class R>
-inline constexpr bool is_answer =
-    gives_result<const A&, R> && (std::same_as<A, typename contents<R>::value> || !looks_like_a_function<A>);
-
-} // namespace detail
 
 /// Puts an answer in place of a failure: of an error, of an exception, or of a rejection by a policy further in. The
 /// answer is a value, or a function that gives one, and may be told the failure, as a `const keel::failure&` or
@@ -82,8 +45,11 @@ struct fallback_policy : detail::classifying<fallback_policy<Instead, Results>> 
 
     static constexpr std::array<errc, 0> rejections{};
 
-    /// Whether nothing but what was cancelled passes, so that a policy further out sees no failure.
+    /// Whether nothing from further in passes but what was cancelled.
     static constexpr bool handles_everything = std::same_as<Results, handle<>>;
+
+    /// Whether policies further out see no failure at all: a function may have some of its own.
+    static constexpr bool never_fails = handles_everything && !detail::looks_like_a_function<Instead>;
 
     constexpr fallback_policy(const Instead& answering, const Results& handled)
       : instead(answering)
@@ -99,6 +65,12 @@ struct fallback_policy : detail::classifying<fallback_policy<Instead, Results>> 
         if constexpr (detail::is_function_pointer<Instead>)
             check.require(instead != nullptr, "function", 0, "must not be null");
         return check.error;
+    }
+
+    constexpr policy_facts facts() const noexcept {
+        return {.name = "fallback",
+                .does = handles_everything ? "answers for what fails" : "answers for the failures it is for",
+                .answers_failures = handles_everything};
     }
 
     KEEL_ALWAYS_INLINE static bool fast_admit(call&) noexcept { return true; }
@@ -179,7 +151,7 @@ struct fallback_policy : detail::classifying<fallback_policy<Instead, Results>> 
     };
 };
 
-struct fallback_has_no_answer_yet__write_fallback_of_a_value_or_function;
+struct fallback_has_no_answer_write_fallback_of_a_value_or_function;
 
 /// `fallback(0) | ...`, `fallback([](const auto& failure, const keel::context& c) { ... }) | ...`,
 /// `fallback(0).failing_on<std::system_error>() | ...`
@@ -191,10 +163,10 @@ struct fallback_maker {
         return detail::validated(fallback_policy<std::decay_t<Instead>>(std::forward<Instead>(instead), {}));
     }
 
-    friend fallback_has_no_answer_yet__write_fallback_of_a_value_or_function operator|(const fallback_maker&,
-                                                                                       const auto&) = delete;
-    friend fallback_has_no_answer_yet__write_fallback_of_a_value_or_function operator|(const auto&,
-                                                                                       const fallback_maker&) = delete;
+    friend fallback_has_no_answer_write_fallback_of_a_value_or_function operator|(const fallback_maker&,
+                                                                                  const auto&) = delete;
+    friend fallback_has_no_answer_write_fallback_of_a_value_or_function operator|(const auto&,
+                                                                                  const fallback_maker&) = delete;
 };
 inline constexpr fallback_maker fallback{};
 

@@ -6,6 +6,7 @@
 #include <keel/backoff/constant.hpp>
 #include <keel/breaker.hpp>
 #include <keel/clock/manual_clock.hpp>
+#include <keel/explain.hpp>
 #include <keel/fallback.hpp>
 #include <keel/pipeline.hpp>
 #include <keel/retry.hpp>
@@ -234,6 +235,34 @@ TEST_CASE("a fallback without selectors says that it handles everything") {
     static_assert(!fallback(0).failing_if(is_open).handles_everything);
     static_assert(!fallback(0).ignoring<int>().handles_everything);
     static_assert(!fallback(0).ignoring_if(is_open).handles_everything);
+}
+
+TEST_CASE("a fallback of a value for everything says that it never fails") {
+    static_assert(fallback(0).never_fails);
+    static_assert(fallback(static_cast<const char*>("none")).never_fails);
+    static_assert(decltype(fallback(std::string()))::never_fails);
+    static_assert(!fallback(0).failing_on<int>().never_fails);
+    static_assert(!fallback([] {}).never_fails);
+    static_assert(!fallback([](const auto&) { return 0; }).never_fails);
+    static_assert(!fallback(+[] { return 0; }).never_fails);
+    struct sealed final {
+        int operator()() const { return 0; }
+    };
+    static_assert(!fallback(sealed{}).never_fails);
+}
+
+TEST_CASE("explain tells of a fallback, and of no rejection that it answers for") {
+    const auto all = keel::explain(fallback(0) | keel::timeout | keel::breaker<>);
+    CHECK(all.text() == "fallback: answers for what fails\n"
+                        "  timeout: bounds all that is inside, 1 s\n"
+                        "    breaker: refuses while its circuit is open\n"
+                        "      your function\n"
+                        "at most 1 attempt in 1 s\n");
+    const auto some = keel::explain(fallback(0).failing_on<int>() | keel::timeout);
+    CHECK(some.text() == "fallback: answers for the failures it is for\n"
+                         "  timeout: bounds all that is inside, 1 s\n"
+                         "    your function\n"
+                         "at most 1 attempt in 1 s; may be refused: timed out\n");
 }
 
 TEST_CASE("fallback says which rejections pass it, for the lane that refuses at once") {

@@ -7,7 +7,6 @@
 
 #include <concepts>
 #include <system_error>
-#include <type_traits>
 #include <utility>
 
 namespace keel::detail {
