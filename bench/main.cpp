@@ -139,6 +139,7 @@ void add_healthy() {
     });
 
     add_static<keel::retry<keel::exp_jitter>>("retry<exp_jitter>");
+    add_static<keel::fallback(0)>("fallback(0) (no read-modify-write)");
     add_static<keel::breaker<keel::sliding_window>>("breaker<sliding_window>");
     add_static<keel::breaker<keel::consecutive_failures>>("breaker<consecutive_failures>");
     add_static_with_clocks<keel::breaker<keel::sliding_time_window>>("breaker<sliding_time_window>");
@@ -236,6 +237,15 @@ void add_unhealthy() {
             return caught + p([n] { return work(n); });
         },
         scale::all_threads, is_closed);
+
+    using answered = keel::static_pipeline<keel::fallback(0)>;
+    add(unhealthy, "a failed std::expected, answered by fallback(0)", no_clock, std::make_shared<answered>(),
+        [](answered& p, int n) { return p([n] { return bench::failing_work(n); }).has_value(); });
+    add(unhealthy, "an exception, answered by fallback(0)", no_clock, std::make_shared<answered>(),
+        [](answered& p, int n) { return p([n] { return bench::throwing_work(n); }); });
+    using covered = keel::static_pipeline<keel::fallback(0) | quick, keel::cached_clock>;
+    add(unhealthy, "refused by the open circuit, answered by fallback(0)", "cached", tripped<covered>(), called,
+        scale::all_threads, is_open);
 
     // One thread: a cycle is a sequence of states, which two threads would mix up.
     struct cycle {

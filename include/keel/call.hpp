@@ -28,8 +28,8 @@ class call {
     /// How often the function has been invoked so far: 0 in the first `admit`.
     std::uint32_t attempt = 0;
 
-    /// The time at the last turn of the call: its entry, the end of the latest attempt, or the end of the latest
-    /// wait. The clock is read at most once for each, by whoever asks first.
+    /// The time at the last turn of the call: its entry, the end of the latest attempt or fallback, or the end of the
+    /// latest wait. The clock is read at most once for each, by whoever asks first.
     time_point now() noexcept {
         if (!knows_now_) turn_at(clock_.now());
         return now_;
@@ -41,7 +41,8 @@ class call {
     /// Whether whoever began the call wants it to end.
     bool stop_requested() const noexcept { return outer_ != nullptr && outer_->stop_requested(); }
 
-    /// For drivers. The time goes on: what `now()` said is no longer true.
+    /// For drivers, and for policies that have run a function of the user's. The time goes on: what `now()` said is no
+    /// longer true.
     void turn() noexcept {
         knows_now_ = false;
         now_ = time_point::min();

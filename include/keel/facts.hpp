@@ -23,7 +23,7 @@ struct policy_facts {
     bool holds_permit = false;            ///< from the beginning of what is inside to its end, waits included
     bool has_jitter = true;               ///< its waits are drawn, or there are none
     bool has_budget = false;              ///< its further attempts are limited over many calls
-    bool answers_failures = false;        ///< no failure and no rejection comes out of it
+    bool answers_failures = false;        ///< no failure and no rejection of what is inside it comes out of it
 };
 
 namespace detail {

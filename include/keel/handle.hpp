@@ -3,6 +3,7 @@
 
 #include "detail/macros.hpp"
 #include "detail/says_nothing.hpp"
+#include "error.hpp"
 #include "outcome.hpp"
 #include "result.hpp"
 
@@ -19,6 +20,9 @@ namespace detail {
 /// Selects exceptions by their type.
 template <class... E>
 struct exception_types {
+    /// Whether they catch the exception that a rejection becomes.
+    static constexpr bool match_rejections = (std::is_base_of_v<E, rejected> || ...);
+
     static bool matches_exception([[maybe_unused]] const std::exception_ptr& thrown) {
 #if KEEL_HAS_EXCEPTIONS
         return (is<E>(thrown) || ...);
@@ -50,6 +54,12 @@ struct predicate {
 
 template <class S>
 inline constexpr bool selects_exceptions = requires { &S::matches_exception; };
+
+template <class S>
+inline constexpr bool selects_rejections = false;
+template <class S>
+    requires selects_exceptions<S>
+inline constexpr bool selects_rejections<S> = S::match_rejections;
 
 template <class S, class X>
 concept selects = requires(const S& s, const X& x) {
@@ -92,6 +102,9 @@ struct selectors {
     constexpr bool any(const X& x) const {
         return boost::hana::unpack(each, [&](const S&... s) { return (selected(s, x) || ...); });
     }
+    /// Whether one of them takes what a caller may get of a rejection: the `errc`, or `std::error_code`, itself, or the
+    /// exception `rejected`.
+    constexpr bool any_rejection(errc reason) const { return (selects_rejections<S> || ...) || any(reason); }
     bool any_exception(const std::exception_ptr& thrown) const {
         return boost::hana::unpack(each, [&](const S&... s) { return (selected_exception(s, thrown) || ...); });
     }
@@ -112,6 +125,7 @@ struct selectors<> {
     static constexpr bool any(const X&) noexcept {
         return false;
     }
+    static constexpr bool any_rejection(errc) noexcept { return false; }
     static bool any_exception(const std::exception_ptr&) noexcept { return false; }
 };
 
@@ -125,7 +139,7 @@ struct selectors<> {
 /// wins over failing. What says nothing about the callee is ignored unless a selector calls it a failure: an error code
 /// or a `std::system_error` that means `std::errc::operation_canceled`, or a rejection of a pipeline further in, unless
 /// `is_about_callee()`. Rejections by other policies of this chain are not up to selectors (see
-/// `outcome::default_ending`).
+/// `outcome::default_ending`). A `fallback` goes by the same selectors and by rules of its own.
 template <class Failing = detail::selectors<>, class Ignoring = detail::selectors<>>
 struct handle {
     Failing failing;

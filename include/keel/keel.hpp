@@ -1,7 +1,7 @@
 #pragma once
 // SPDX-License-Identifier: BSL-1.0
 
-// The core of keel in one include: chains, pipelines, timeout, retry, breaker, rate_limit and the clocks.
+// The core of keel in one include: chains, pipelines, timeout, retry, breaker, rate_limit, fallback and the clocks.
 
 // IWYU pragma: begin_exports
 #include "backoff/constant.hpp"
@@ -20,6 +20,7 @@
 #include "context.hpp"
 #include "error.hpp"
 #include "explain.hpp"
+#include "fallback.hpp"
 #include "named.hpp"
 #include "pipeline.hpp"
 #include "policy.hpp"

@@ -70,20 +70,25 @@ KEEL_ALWAYS_INLINE constexpr bool is_ok(const R& r) noexcept {
         return true;
 }
 
+/// The user's own error in what stands for it.
 template <class T>
 struct users_error {
+    using type = T;
     static const T* in(const T& x) noexcept { return &x; }
 };
 template <class X, errc... Rs>
 struct users_error<error_of<X, Rs...>> {
+    using type = X;
     static const X* in(const error_of<X, Rs...>& e) noexcept { return e.error(); }
 };
 template <class X>
 struct users_error<basic_failure<X>> {
+    using type = X;
     static const X* in(const basic_failure<X>& f) noexcept { return f.error(); }
 };
 template <>
 struct users_error<failure> {
+    using type = void;
     static const unit* in(const failure&) noexcept { return nullptr; }
 };
 

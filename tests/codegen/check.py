@@ -101,7 +101,7 @@ def measured(run, code, names):
 
 
 everything = ["hot_raw", "hot_by_hand", "hot_flat", "hot_flat_value", "hot_static", "hot_static_once", "hot_static_value",
-              "hot_stored", "hot_overdue", "hot_flat_passed", "hot_static_passed", "hot_stored_passed"]
+              "hot_answering", "hot_stored", "hot_overdue", "hot_flat_passed", "hot_static_passed", "hot_stored_passed"]
 paths = measured(program, program, everything)
 shared = measured(program_with_library, library, ["hot_raw", "hot_flat", "hot_static", "hot_stored"])
 over = {name: path.per_call - paths["hot_raw"].per_call for name, path in paths.items()}
@@ -124,6 +124,8 @@ check("hot_static in ratio to hot_by_hand", over["hot_static"] <= over["hot_by_h
       f"{over['hot_static'] / over['hot_by_hand']:.2f}, budget 1.00")
 check("hot_static over hot_static_once, which has no retry", over["hot_static"] == over["hot_static_once"],
       f"{over['hot_static'] - over['hot_static_once']:g}, budget 0")
+check("hot_answering over hot_static, which has no fallback", over["hot_answering"] <= over["hot_static"],
+      f"{over['hot_answering'] - over['hot_static']:g}, budget 0")
 for name, most in static_over_flat.items():
     flat = name.replace("static", "flat")
     check(f"{name} over {flat}", over[name] - over[flat] <= most,
@@ -137,7 +139,8 @@ check("hot_static in ratio to hot_flat, in a shared library", shared_over["hot_s
       f"{shared_over['hot_static'] / shared_over['hot_flat']:.2f}, budget 1.00")
 
 for where, found in (("", paths), (" in a shared library", shared)):
-    for name in ("hot_static", "hot_static_value", "hot_stored", "hot_overdue", "hot_static_passed", "hot_stored_passed"):
+    for name in ("hot_static", "hot_static_value", "hot_answering", "hot_stored", "hot_overdue", "hot_static_passed",
+                 "hot_stored_passed"):
         if name not in found:
             continue
         path = found[name]

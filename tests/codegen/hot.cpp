@@ -23,6 +23,7 @@ namespace {
 constexpr auto chain = keel::timeout(50ms) | keel::retry<keel::exp_jitter> | keel::breaker<keel::sliding_window>;
 keel::static_pipeline<chain, keel::cached_clock> fixed;
 keel::static_pipeline<keel::timeout(50ms) | keel::breaker<keel::sliding_window>, keel::cached_clock> fixed_once;
+keel::static_pipeline<keel::fallback(0) | chain, keel::cached_clock> answering;
 keel::static_pipeline<keel::breaker<keel::basic_sliding_window<{.count_overdue = true}>>(
                           {.slow_call = {.longer_than = 24h, .rate = 0.5}}),
                       keel::cached_clock>
@@ -59,6 +60,9 @@ int hot_static(int key, void*) {
 }
 int hot_static_once(int key, void*) {
     return fixed_once([&] { return fetch(key); });
+}
+int hot_answering(int key, void*) {
+    return answering([&] { return fetch(key); });
 }
 int hot_static_value(int key, void*) {
     return fixed([key] { return fetch(key); });
@@ -98,6 +102,7 @@ const path* find_path(const char* name) {
         {"hot_flat_value", hot_flat_value, nullptr},
         {"hot_static", hot_static, nullptr},
         {"hot_static_once", hot_static_once, nullptr},
+        {"hot_answering", hot_answering, nullptr},
         {"hot_static_value", hot_static_value, nullptr},
         {"hot_stored", hot_stored, nullptr},
         {"hot_overdue", hot_overdue, nullptr},

@@ -54,6 +54,9 @@ static_assert(same<result<breaker<> | timeout, plain>, widened<int, errc::circui
 static_assert(same<result<timeout | retry<>, plain>, widened<int, errc::timed_out>>);
 static_assert(same<result<retry<> | retry<>, plain>, widened<int>>);
 static_assert(same<result<breaker<> | retry<> | breaker<>, plain>, widened<int, errc::circuit_open>>);
+// Rejections that a fallback answers for are still named: which ones those are, a predicate decides.
+static_assert(same<result<fallback(0) | card, plain>, widened<int, errc::timed_out, errc::circuit_open>>);
+static_assert(same<result<fallback(0), plain>, widened<int>>);
 static_assert(same<result<card, std::expected<void, own>>, widened<void, errc::timed_out, errc::circuit_open>>);
 static_assert(same<result<retry<>, std::expected<std::unique_ptr<int>, own>>, widened<std::unique_ptr<int>>>);
 

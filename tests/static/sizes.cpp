@@ -40,6 +40,7 @@ static_assert(sizeof(admission) == 16 && sizeof(verdict) == 16);
 // clock without one, cost a byte at most, for two objects of one type can't share an address.
 using stateless = chain<timeout_policy, retry_policy<>>;
 static_assert(sizeof(static_pipeline < timeout | retry < >>) <= 3);
+static_assert(sizeof(static_pipeline < fallback(0) | timeout >) <= 3);
 static_assert(sizeof(pipeline<stateless>) <= sizeof(stateless) + 8);
 static_assert(sizeof(pipeline<stateless, manual_clock>) > sizeof(pipeline<stateless>));
 static_assert(sizeof(static_pipeline < timeout | breaker < >>) <= sizeof(circuit<sliding_window>) + cache_line);

@@ -55,6 +55,12 @@ static_assert(std::is_empty_v<constant<rate_limit({.rate = 7}).costing(three) | 
 static_assert(std::is_empty_v<constant<retry_on(schedule{1ms, 2ms, 3ms}) | timeout>>);
 static_assert(std::is_empty_v<constant<named<"x">(timeout) | breaker<>>>);
 
+// Answers that are structural, or functions without captures.
+static_assert(std::is_empty_v<constant<fallback(0) | timeout>>);
+static_assert(std::is_empty_v<constant<fallback([](const auto& why) { return why.is_rejection(); }) | timeout>>);
+static_assert(std::is_empty_v<constant<fallback(0).failing_if(is_zero).ignoring<std::string>() | breaker<>>>);
+static_assert(!std::is_same_v<constant<fallback(0)>, constant<fallback(1)>>);
+
 // A configuration's parts are values of their own.
 static_assert(structural<open_period_growth> && structural<exp_jitter> && structural<sliding_window_options>);
 

@@ -126,6 +126,23 @@ TEST_CASE("a rejection further in is not up to selectors") {
     CHECK(h(o) == ending::ignored);
 }
 
+TEST_CASE("selectors say whether they take a rejection as what becomes of it, for policies that ask") {
+    using keel::errc;
+    const keel::detail::selectors<> none;
+    CHECK(!none.any_rejection(errc::circuit_open));
+    const auto as_errc = none.with(where([](errc e) { return e == errc::circuit_open; }));
+    CHECK(as_errc.any_rejection(errc::circuit_open));
+    CHECK(!as_errc.any_rejection(errc::timed_out));
+    const auto as_code = none.with(where([](std::error_code e) { return e == std::errc::timed_out; }));
+    CHECK(as_code.any_rejection(errc::timed_out));
+    CHECK(!as_code.any_rejection(errc::circuit_open));
+    CHECK(!none.with(where([](int) { return true; })).any_rejection(errc::circuit_open));
+    CHECK(none.with(thrown<keel::rejected>).any_rejection(errc::circuit_open));
+    CHECK(none.with(thrown<int, std::exception>).any_rejection(errc::circuit_open));
+    CHECK(!none.with(thrown<int, std::logic_error>).any_rejection(errc::circuit_open));
+    CHECK(none.with(thrown<int>).with(thrown<std::system_error>).any_rejection(errc::circuit_open));
+}
+
 TEST_CASE("selectors see the function's own error where the pipeline has widened or wrapped it, and no rejection") {
     using widened = std::expected<int, keel::error_of<std::string, keel::errc::timed_out>>;
     using tried = std::expected<int, keel::basic_failure<std::string>>;

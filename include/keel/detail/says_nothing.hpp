@@ -16,38 +16,58 @@ concept carries_rejection = requires(const X& error) {
     { error.reason() } -> std::same_as<errc>;
 };
 
-/// Whether an error says nothing about the health of what was called: it was cancelled, or a policy of a pipeline
-/// further in refused the call. What `is_about_callee()` says something.
+/// Whether an error means `std::errc::operation_canceled`: nobody waits for the result.
 template <class X>
-bool says_nothing([[maybe_unused]] const X& error) noexcept {
-    if constexpr (std::same_as<X, errc>) {
-        return !is_about_callee(error);
-    } else if constexpr (std::same_as<X, std::errc>) {
+bool is_cancelled([[maybe_unused]] const X& error) noexcept {
+    if constexpr (std::same_as<X, std::errc>) {
         return error == std::errc::operation_canceled;
-    } else if constexpr (carries_rejection<X>) {
-        return error.is_rejection() && says_nothing(error.reason());
     } else if constexpr (std::convertible_to<const X&, std::error_code>) {
         const std::error_code code = error;
-        if (code.category() == category()) return says_nothing(static_cast<errc>(code.value()));
         return code == std::errc::operation_canceled;
     } else {
         return false;
     }
 }
 
-/// The same of an exception: a `std::system_error` with such a code, which `keel::rejected` is one of.
-inline bool exception_says_nothing([[maybe_unused]] const std::exception_ptr& thrown) noexcept {
+/// Whether an error says nothing about the health of what was called: it was cancelled, or a policy of a pipeline
+/// further in refused the call. What `is_about_callee()` says something.
+template <class X>
+bool says_nothing(const X& error) noexcept {
+    if constexpr (std::same_as<X, errc>) {
+        return !is_about_callee(error);
+    } else if constexpr (carries_rejection<X>) {
+        return error.is_rejection() && says_nothing(error.reason());
+    } else if constexpr (std::convertible_to<const X&, std::error_code>) {
+        const std::error_code code = error;
+        if (code.category() == category()) return says_nothing(static_cast<errc>(code.value()));
+        return is_cancelled(code);
+    } else {
+        return is_cancelled(error);
+    }
+}
+
+/// What `judge` says of the code of a `std::system_error`; of no other exception.
+template <class Judge>
+bool of_code([[maybe_unused]] const std::exception_ptr& thrown, [[maybe_unused]] Judge judge) noexcept {
 #if KEEL_HAS_EXCEPTIONS
     try {
         std::rethrow_exception(thrown);
     } catch (const std::system_error& e) {
-        return says_nothing(e.code());
+        return judge(e.code());
     } catch (...) {
         return false;
     }
 #else
     return false;
 #endif
+}
+
+/// The same of exceptions: of a `std::system_error` with such a code, which `keel::rejected` is one of.
+inline bool exception_says_nothing(const std::exception_ptr& thrown) noexcept {
+    return of_code(thrown, says_nothing<std::error_code>);
+}
+inline bool exception_is_cancelled(const std::exception_ptr& thrown) noexcept {
+    return of_code(thrown, is_cancelled<std::error_code>);
 }
 
 } // namespace keel::detail

@@ -42,6 +42,22 @@ auto returning(std::error_code e) {
 }
 } // namespace
 
+TEST_CASE("what was cancelled is told from what failed otherwise") {
+    using keel::detail::exception_is_cancelled;
+    using keel::detail::is_cancelled;
+    CHECK(is_cancelled(cancelled));
+    CHECK(is_cancelled(std::error_code(ECANCELED, std::system_category())));
+    CHECK(is_cancelled(std::errc::operation_canceled));
+    CHECK(!is_cancelled(std::errc::io_error));
+    CHECK(!is_cancelled(make_error_code(errc::circuit_open)));
+    CHECK(!is_cancelled(errc::circuit_open));
+    CHECK(!is_cancelled(keel::failure(errc::circuit_open)));
+    CHECK(!is_cancelled(std::string("cancelled")));
+    CHECK(exception_is_cancelled(std::make_exception_ptr(std::system_error(cancelled))));
+    CHECK(!exception_is_cancelled(std::make_exception_ptr(keel::rejected(errc::circuit_open))));
+    CHECK(!exception_is_cancelled(std::make_exception_ptr(1)));
+}
+
 TEST_CASE("errors that say nothing about the callee are told from those that do") {
     CHECK(says_nothing(errc::circuit_open));
     CHECK(says_nothing(errc::refused));

@@ -1,0 +1,70 @@
+#pragma once
+// SPDX-License-Identifier: BSL-1.0
+
+#include "../call.hpp"
+#include "../context.hpp"
+#include "failure_of.hpp"
+#include "result_from.hpp"
+
+#include <concepts>
+#include <type_traits>
+#include <utility>
+
+namespace keel::detail {
+
+// An answer in place of a failure: a value, or a function that may be told the failure and the context.
+
+template <class A, class Failure>
+concept told_failure_and_context = requires(const A& f, const Failure& why, const context& c) { f(why, c); };
+template <class A, class Failure>
+concept told_failure = requires(const A& f, const Failure& why) { f(why); };
+template <class A>
+concept told_nothing = requires(const A& f) { f(); };
+
+template <class A, class Failure>
+concept answers_when_told = told_failure_and_context<A, Failure> || told_failure<A, Failure> || told_nothing<A>;
+
+template <class A>
+inline constexpr bool is_function_pointer = std::is_pointer_v<A> && std::is_function_v<std::remove_pointer_t<A>>;
+
+struct call_operator {
+    void operator()();
+};
+template <class A>
+struct with_another_call_operator : A, call_operator {};
+
+// Two of that name are ambiguous, be the first a template or overloaded.
+template <class A>
+concept has_call_operator = requires {
+    &A::operator();
+} || (std::is_class_v<A> && !std::is_final_v<A> && !requires { &with_another_call_operator<A>::operator(); });
+
+// A closure without captures is convertible to bool: one with the wrong parameters must not pass for a value.
+template <class A>
+concept looks_like_a_function = is_function_pointer<A> || has_call_operator<A>;
+
+template <class A, class Failure>
+    requires answers_when_told<A, Failure>
+decltype(auto) ask(const A& f, [[maybe_unused]] const Failure& why, [[maybe_unused]] const call& c) {
+    if constexpr (told_failure_and_context<A, Failure>)
+        return f(why, c.as_context());
+    else if constexpr (told_failure<A, Failure>)
+        return f(why);
+    else
+        return f();
+}
+
+/// Whether `A` answers for an `R` as a function, or itself is the answer.
+template <class A, class R>
+inline constexpr bool is_answering_function = false;
+template <class A, class R>
+    requires answers_when_told<A, failure_of<R>>
+inline constexpr bool is_answering_function<A, R> =
+    gives_result<decltype(detail::ask(std::declval<const A&>(), std::declval<const failure_of<R>&>(),
+                                      std::declval<const call&>())),
+                 R>;
+template <class A, class R>
+inline constexpr bool is_answer =
+    gives_result<const A&, R> && (std::same_as<A, typename contents<R>::value> || !looks_like_a_function<A>);
+
+} // namespace keel::detail
