@@ -143,5 +143,9 @@ int main() {
         list.nested();
         list_recovery(list, of_row);
     }
+
+    const keel::throttle_config throttle = keel::throttle.config;
+    listed<keel::throttle_config>("throttle", "")("k", throttle.k)("span", throttle.span)("max_probability",
+                                                                                          throttle.max_probability);
     return failed == 0 ? 0 : 1;
 }

@@ -23,6 +23,11 @@ static_assert(sizeof(circuit<basic_sliding_time_window<{.shards = 1}>>) == 1664)
 static_assert(sizeof(circuit<basic_sliding_time_window<{.shards = 1, .buckets = 4}>>) == 1088);
 static_assert(sizeof(circuit<consecutive_failures>) == 832);
 
+// As docs/policies/throttle.md says.
+static_assert(sizeof(static_pipeline<throttle>) == 7680);
+static_assert(sizeof(static_pipeline<basic_throttle<{.shards = 1}>>) == 1920);
+static_assert(sizeof(static_pipeline<basic_throttle<{.shards = 1, .buckets = 4}>>) == 640);
+
 // What is handed about on every call travels in registers.
 static_assert(sizeof(circuit_permit) == 16 && std::is_trivially_copyable_v<circuit_permit>);
 static_assert(sizeof(detail::junction) == 8 && std::is_trivially_copyable_v<detail::junction>);
