@@ -148,6 +148,7 @@ void add_healthy() {
     add_static_with_clocks<keel::breaker<watchful>({.slow_call = {.longer_than = 2s}})>(
         "breaker, overdue calls counted");
     add_static_with_clocks<keel::timeout>("timeout");
+    add_static_with_clocks<keel::throttle>("throttle (no read-modify-write)");
 
     for_each_clock([]<class Clock>(const char* clock, std::type_identity<Clock>) {
         add(healthy, "by hand: timeout, retry, breaker", clock, std::make_shared<bench::by_hand<Clock>>(), called);
@@ -246,6 +247,13 @@ void add_unhealthy() {
     using covered = keel::static_pipeline<keel::fallback(0) | quick, keel::cached_clock>;
     add(unhealthy, "refused by the open circuit, answered by fallback(0)", "cached", tripped<covered>(), called,
         scale::all_threads, is_open);
+    // Nothing was ever accepted, so all but one call in thousands are left out.
+    using throttled = keel::static_pipeline<keel::throttle({.span = std::chrono::hours(24)}), keel::cached_clock>;
+    const auto throttles = std::make_shared<throttled>();
+    for (int i = 0; i < 10'000; ++i)
+        static_cast<void>(throttles->attempt([]() -> int { throw 1; }));
+    add(unhealthy, "left out by the throttle: attempt()", "cached", throttles,
+        [](throttled& p, int n) { return p.attempt([n]() -> int { throw n; }).has_value(); });
 
     // One thread: a cycle is a sequence of states, which two threads would mix up.
     struct cycle {

@@ -29,6 +29,7 @@
 #include "retry.hpp"
 #include "strict.hpp"
 #include "through.hpp"
+#include "throttle.hpp"
 #include "ticker.hpp"
 #include "timeout.hpp"
 // IWYU pragma: end_exports

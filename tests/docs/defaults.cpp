@@ -150,5 +150,8 @@ int main() {
     const keel::fixed_window window;
     listed<keel::fixed_window>("rate_limit", "fixed_window::")("limit", window.limit)("period", window.period)(
         "max_wait", window.max_wait);
+    const keel::throttle_config throttle = keel::throttle.config;
+    listed<keel::throttle_config>("throttle", "")("k", throttle.k)("span", throttle.span)("max_probability",
+                                                                                          throttle.max_probability);
     return failed == 0 ? 0 : 1;
 }

@@ -5,6 +5,7 @@
 #include "seeded.hpp"
 
 #include "checked_circuit.hpp"
+#include "checked_throttle.hpp"
 
 #include <cstdint>
 
@@ -89,6 +90,9 @@ struct two_generations_late : world<keel::consecutive_failures, 2, false, basic_
     void check() { require(this->it.state() == keel::circuit_state::closed, "a late result trips"); }
 };
 
+template <without W>
+using throttle = failures_at_once_with<atomics<W>>;
+
 } // namespace
 
 seeded_list keel_bugs() {
@@ -98,6 +102,7 @@ seeded_list keel_bugs() {
         seed<without::all_fences, time_window>("time_window_without_fences"),
         seed<without::those_of_thread_0, time_window>("time_window_fails_without_fence"),
         seed<without::those_of_thread_0, log_without>("log_is_written_without_fence"),
+        seed<without::all_fences, throttle>("throttle_without_fences"),
         {"generation_of_one_bit", explore_one<two_generations_late<1>>, explore_one<two_generations_late<2>>},
     };
 }

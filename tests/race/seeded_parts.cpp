@@ -27,6 +27,7 @@ enum class bug {
     log_without_fence,
     log_number_relaxed,
     log_without_claim, // two writers, a round apart, in one entry
+    stale_evaluation,  // what was evaluated of fewer requests is stored last
 };
 
 // A bucket, `epoch:32 | count:32`.
@@ -216,6 +217,24 @@ struct rate {
     void check() { require(ghost.n[1] <= ghost.n[0], "a rate above 1"); }
 };
 
+// Of three requests, one of which was accepted, two fail at once: together they are one too many.
+template <bug B>
+struct evaluation {
+    static constexpr int threads = 2;
+    atomic<uint64_t> requests[2], excess{0};
+    notes ghost;
+    void run(int i) {
+        requests[i].store(1, order::relaxed);
+        uint64_t seen = excess.load(order::relaxed), next = 0;
+        do {
+            fence(order::seq_cst);
+            next = 1 + requests[0].load(order::relaxed) + requests[1].load(order::relaxed) - 2;
+            if (B == bug::stale_evaluation) return excess.store(next, order::relaxed);
+        } while (next != seen && !excess.compare_exchange_weak(seen, next, order::relaxed, order::relaxed));
+    }
+    void check() { require(excess.load() == 1, "what was evaluated of fewer requests stays"); }
+};
+
 // One failure in a row trips it. A failure of generation 0 is being recorded when generation 1 begins, and a success of
 // that is recorded and judged.
 template <bug B>
@@ -259,6 +278,7 @@ seeded_list part_bugs() {
         seed<bug::log_without_fence, log_of_one>("log_without_fence"),
         seed<bug::log_number_relaxed, log_of_one>("log_number_relaxed"),
         seed<bug::log_without_claim, log_of_two>("log_without_claim"),
+        seed<bug::stale_evaluation, evaluation>("stale_evaluation"),
     };
 }
 
