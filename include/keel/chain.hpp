@@ -69,6 +69,17 @@ constexpr chain<P> as_chain(const P& p) {
 template <class T>
 using chain_of = std::remove_cvref_t<decltype(detail::as_chain(std::declval<const T&>()))>;
 
+template <class P>
+concept repeats = requires { requires P::repeats; };
+template <class P>
+concept never_fails = requires { requires P::never_fails; };
+
+/// Whether something in `Outer` runs again what fails, and something in `Inner` lets no failure through to it.
+template <class Outer, class Inner>
+inline constexpr bool has_nothing_to_repeat = false;
+template <class... A, class... B>
+inline constexpr bool has_nothing_to_repeat<chain<A...>, chain<B...>> = (repeats<A> || ...) && (never_fails<B> || ...);
+
 template <class... A, std::size_t... I, class... B, std::size_t... J>
 constexpr chain<A..., B...> joined(const chain<A...>& outer, std::index_sequence<I...>, const chain<B...>& inner,
                                    std::index_sequence<J...>) {
@@ -79,6 +90,7 @@ constexpr chain<A..., B...> joined(const chain<A...>& outer, std::index_sequence
 
 /// `outer | inner`. Chains and policies join alike.
 template <detail::composable Outer, detail::composable Inner>
+    requires(!detail::has_nothing_to_repeat<detail::chain_of<Outer>, detail::chain_of<Inner>>)
 constexpr auto operator|(const Outer& outer, const Inner& inner) {
     const auto& a = detail::as_chain(outer);
     const auto& b = detail::as_chain(inner);
@@ -95,5 +107,11 @@ what_is_piped_here_is_not_a_policy_which_has_admit_and_settle operator|(const Ou
 template <class NoPolicy, detail::composable Inner>
     requires(!detail::composable<std::remove_cvref_t<NoPolicy>>)
 what_is_piped_here_is_not_a_policy_which_has_admit_and_settle operator|(NoPolicy&&, const Inner&) = delete;
+
+// What nothing could ever reach. By type, for the values of a chain may only be known at run time.
+struct a_fallback_for_everything_belongs_left_of_retry_which_it_starves;
+template <detail::composable Outer, detail::composable Inner>
+    requires detail::has_nothing_to_repeat<detail::chain_of<Outer>, detail::chain_of<Inner>>
+a_fallback_for_everything_belongs_left_of_retry_which_it_starves operator|(const Outer&, const Inner&) = delete;
 
 } // namespace keel

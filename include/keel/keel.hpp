@@ -1,7 +1,7 @@
 #pragma once
 // SPDX-License-Identifier: BSL-1.0
 
-// The core of keel in one include: chains, pipelines, timeout, retry, breaker, rate_limit, fallback and the clocks.
+// The core of keel in one include: chains, pipelines, policies and clocks.
 
 // IWYU pragma: begin_exports
 #include "backoff/constant.hpp"

@@ -89,6 +89,9 @@ struct retry_policy : detail::classifying<retry_policy<Backoff, Results>> {
     };
     static constexpr std::array<errc, 0> rejections{};
 
+    /// For chains: a failure further in is what it is there for.
+    static constexpr bool repeats = true;
+
     constexpr retry_policy() = default;
     constexpr retry_policy(const retry_config<Backoff>& configured, const Results& handled)
       : config(configured)

@@ -3,7 +3,7 @@
 #include <keel/keel.hpp>
 
 #if defined(MISTAKE)
-constexpr auto c = keel::timeout | keel::retry<> | keel::fallback;
+constexpr auto c = keel::fallback | keel::timeout | keel::retry<>;
 #else
-constexpr auto c = keel::timeout | keel::retry<> | keel::fallback(0);
+constexpr auto c = keel::fallback(0) | keel::timeout | keel::retry<>;
 #endif
