@@ -93,10 +93,10 @@ class fair_permits {
                     return entry::took_permit;
                 continue;
             }
-            const std::uint32_t next = seen.given_out() & ticket_mask;
-            // Acquire pairs with the release in pass_turn(): if this place has been used since the word was read, the
-            // word below is not the same. The place may also be free and its last owner not told yet.
-            if (seen.in_line() < Places && turn(next).load(std::memory_order_acquire) == turn_of(next)) {
+            // While the line is full, the next place is still another's. Acquire pairs with the release in pass_turn():
+            // if this place has been used since the word was read, the word below is not the same.
+            const std::uint32_t next = seen.given_out();
+            if (turn(next).load(std::memory_order_acquire) == turn_of(next)) {
                 const std::uint64_t given = std::uint64_t{(next + 1) & ticket_mask} << 32;
                 const std::uint64_t line = (seen.bits & 0xffff'ffff) + word::place;
                 // Release: who hands this place over comes after what was read of its turn.
