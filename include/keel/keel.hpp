@@ -1,7 +1,8 @@
 #pragma once
 // SPDX-License-Identifier: BSL-1.0
 
-// The core of keel in one include: chains, pipelines, timeout, retry, breaker, rate_limit, fallback and the clocks.
+// The core of keel in one include: chains, pipelines, timeout, retry, breaker, bulkhead, rate_limit, fallback and the
+// clocks.
 
 // IWYU pragma: begin_exports
 #include "backoff/constant.hpp"
