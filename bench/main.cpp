@@ -149,6 +149,7 @@ void add_healthy() {
         "breaker, overdue calls counted");
     add_static_with_clocks<keel::timeout>("timeout");
     add_static_with_clocks<keel::throttle>("throttle (no read-modify-write)");
+    add_static<keel::bulkhead>("bulkhead (2 read-modify-writes)");
 
     for_each_clock([]<class Clock>(const char* clock, std::type_identity<Clock>) {
         add(healthy, "by hand: timeout, retry, breaker", clock, std::make_shared<bench::by_hand<Clock>>(), called);
@@ -211,6 +212,12 @@ void add_unhealthy() {
         static_cast<void>(limited->attempt([] { return 0; }));
         add(unhealthy, "refused by rate_limit (no read-modify-write): attempt()", clock, limited, attempted);
     });
+
+    // One thread: of two, one could find the only permit taken by the other.
+    add(
+        unhealthy, "bulkhead: a call, and one in it that is refused", no_clock,
+        std::make_shared<keel::static_pipeline<keel::bulkhead({.permits = 1})>>(),
+        [](auto& p, int n) INLINED { return p([&p, n] { return work(n) + attempted(p, n); }); }, scale::one_thread);
 
     // Every second call of a thread succeeds, so the window never consists of failures only and the circuit stays
     // closed.

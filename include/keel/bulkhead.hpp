@@ -103,7 +103,6 @@ struct permitting {
     template <class Permits>
     static bool wait_in_line(Permits& permits, std::uint32_t count, nanos max_wait, call& c) {
         const time_point until = lesser(c.deadline, c.now() + max_wait);
-        if (c.now() >= until || c.stop_requested()) return false;
         typename Permits::ticket place{};
         const auto entered = permits.enter(count, place);
         if (entered != Permits::entry::in_line) return entered == Permits::entry::took_permit;

@@ -102,6 +102,9 @@ int main() {
     const keel::timeout_config timeout = keel::timeout.config;
     listed<keel::timeout_config>("timeout", "")("after", timeout.after)("late_success", timeout.late_success);
 
+    const keel::bulkhead_config bulkhead = keel::bulkhead.config;
+    listed<keel::bulkhead_config>("bulkhead", "")("permits", bulkhead.permits)("max_wait", bulkhead.max_wait);
+
     const auto retry = keel::retry<>.config;
     static_assert(std::same_as<decltype(retry.backoff), keel::exp_jitter>);
     listed<std::remove_const_t<decltype(retry)>>("retry", "")("attempts", retry.attempts)("when_open", retry.when_open)

@@ -26,13 +26,15 @@ scenario_list wrap_scenarios();
 // And its rate limiters.
 scenario_list rate_scenarios();
 scenario_list throttle_scenarios();
+// And the permits of a bulkhead.
+scenario_list permit_scenarios();
 
 /// All of them.
 inline scenario_list scenarios() {
     scenario_list all;
-    for (const auto& some : {probe_scenarios(), trip_scenarios(), window_scenarios(), overdue_scenarios(),
-                             stats_scenarios(), wrap_scenarios(), rate_scenarios()})
-                             stats_scenarios(), wrap_scenarios(), throttle_scenarios()})
+    for (const auto& some :
+         {probe_scenarios(), trip_scenarios(), window_scenarios(), overdue_scenarios(), stats_scenarios(),
+          wrap_scenarios(), rate_scenarios(), throttle_scenarios(), permit_scenarios()})
         all.insert(all.end(), some.begin(), some.end());
     return all;
 }

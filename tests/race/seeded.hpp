@@ -32,10 +32,11 @@ seeded_list breaker_bugs();
 seeded_list part_bugs();
 seeded_list keel_bugs();
 seeded_list rate_bugs();
+seeded_list permit_bugs();
 
 inline seeded_list seeded_bugs() {
     seeded_list all;
-    for (const auto& some : {breaker_bugs(), part_bugs(), keel_bugs(), rate_bugs()})
+    for (const auto& some : {breaker_bugs(), part_bugs(), keel_bugs(), rate_bugs(), permit_bugs()})
         all.insert(all.end(), some.begin(), some.end());
     return all;
 }

@@ -78,6 +78,10 @@ struct might_throw : minimal {
 };
 template <class P>
 constexpr express_lane lane = detail::lane_of<P, state_of<P, steady_clock>>;
+static_assert(lane<bulkhead_policy<>> == express_lane::without_frame &&
+              lane<through_bulkhead_policy<shared_bulkhead<>>> == express_lane::without_frame);
+// It has taken a permit, which only `settle` or `abandon` gives back.
+static_assert(!detail::can_let_pass<bulkhead_policy<>>);
 static_assert(lane<rides> == express_lane::without_frame && lane<timeout_policy> == express_lane::with_frame);
 static_assert(lane<retry_policy<>> == express_lane::without_frame &&
               lane<breaker_policy<>> == express_lane::with_frame);

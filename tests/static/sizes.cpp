@@ -33,6 +33,9 @@ static_assert(std_atomics::atomic<std::int64_t>::is_always_lock_free);
 static_assert(sizeof(static_pipeline<throttle>) == 7680);
 static_assert(sizeof(static_pipeline<basic_throttle<{.shards = 1}>>) == 1920);
 static_assert(sizeof(static_pipeline<basic_throttle<{.shards = 1, .buckets = 4}>>) == 640);
+// A bulkhead: the word, a line of 256, and how many permits there are.
+static_assert(sizeof(fair_permits<256>) == 64 + 4 * 256);
+static_assert(sizeof(static_pipeline<bulkhead>) == 64 + 4 * 256 + 64);
 
 // What is handed about on every call travels in registers.
 static_assert(sizeof(circuit_permit) == 16 && std::is_trivially_copyable_v<circuit_permit>);

@@ -23,6 +23,7 @@ static_assert(structural<breaker_policy<sliding_window>> && structural<breaker_p
               structural<breaker_policy<consecutive_failures>>);
 static_assert(structural<rate_limit_policy<>> && structural<rate_limit_policy<fixed_window>>);
 static_assert(structural<throttle_policy<>> && structural<throttle_options>);
+static_assert(structural<bulkhead_policy<>> && structural<bulkhead_options>);
 static_assert(structural<chain<timeout_policy, retry_policy<>, breaker_policy<>>>);
 
 // What can't be a template argument makes its policy, and its chain, such.
@@ -47,6 +48,8 @@ static_assert(std::is_same_v<constant<card>, constant<timeout | retry<exp_jitter
 static_assert(!std::is_same_v<constant<card>, constant<configured>>);
 static_assert(std::is_same_v<static_pipeline<timeout(1s) | retry<>>, static_pipeline<timeout(1000ms) | retry<>>>);
 static_assert(!std::is_same_v<static_pipeline<timeout(1s) | retry<>>, static_pipeline<timeout(2s) | retry<>>>);
+
+static_assert(std::is_empty_v<constant<timeout | retry<> | bulkhead({.permits = 3, .max_wait = 50ms})>>);
 
 // Selectors without captures, schedules that are arrays, and names.
 constexpr auto is_zero = [](int v) { return v == 0; };
@@ -85,5 +88,7 @@ static_assert(std::is_aggregate_v<gateway> && !std::is_move_constructible_v<gate
 
 // Circuits in static storage do not depend on the order in which such objects are initialized.
 [[maybe_unused]] constinit keel::circuit<keel::sliding_window> of_static_life{{.open_for = std::chrono::seconds(10)}};
+
+[[maybe_unused]] constinit keel::shared_bulkhead<> permits_of_static_life{{.permits = 10}};
 
 int main() {}

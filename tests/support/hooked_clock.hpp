@@ -9,12 +9,13 @@
 
 namespace support {
 
-/// A manual clock during whose sleeps something happens: `on_sleep(until)` runs before the time goes on. Counts its
-/// readings and its sleeps. Copies share everything.
+/// A manual clock during whose sleeps, or readings, something happens: `on_sleep(until)` runs before the time goes on.
+/// Counts its readings and its sleeps. Copies share everything.
 struct hooked_clock {
     struct shared {
         keel::manual_clock time;
         std::function<void(keel::time_point)> on_sleep;
+        std::function<void()> on_reading;
         int readings = 0;
         int sleeps = 0;
     };
@@ -22,6 +23,7 @@ struct hooked_clock {
 
     keel::time_point now() const noexcept {
         ++state->readings;
+        if (state->on_reading) state->on_reading();
         return state->time.now();
     }
     void sleep_until(keel::time_point t) const {

@@ -206,17 +206,19 @@ TEST_CASE("without max_wait a call reads no clock, let in or refused") {
     with_a_call_in(p, [&] { CHECK(refusal_of(p) == errc::bulkhead_full); });
     keel::pipeline colder{twice | one, clock};
     CHECK(colder([] { return 1; }) == 1);
+    keel::pipeline coldest{throwing_hook{} | one, clock};
+    with_a_call_in(coldest, [&] { CHECK(refusal_of(coldest) == errc::bulkhead_full); });
     CHECK(clock.state->readings == 0);
     static_assert(!keel::detail::needs_of(one_that_waits).entry_time);
 }
 
 TEST_CASE("a call waits for max_wait and not longer") {
     hooked_clock clock;
-    keel::pipeline p{one_that_waits, clock};
+    keel::pipeline p{bulkhead({.permits = 1, .max_wait = 50ms + 1ns}), clock};
     with_a_call_in(p, [&] {
         const auto before = clock.now();
         CHECK(refusal_of(p) == errc::bulkhead_full);
-        CHECK(clock.now() == before + 50ms);
+        CHECK(clock.now() == before + 50ms + 1ns);
         CHECK(p.state<0>().waiting() == 0);
         CHECK(p.state<0>().in_flight() == 1);
     });
@@ -253,6 +255,17 @@ TEST_CASE("a permit that comes back while a call waits is that call's, at its ne
             CHECK(clock.now() == began + n * 50us);
             CHECK(free_again());
         }
+    }
+    SUBCASE("even if it comes back before the call is in line") {
+        keel::pipeline unbounded{by_hand(permits), clock};
+        REQUIRE(permits.try_take(1));
+        clock.state->on_reading = [&] {
+            clock.state->on_reading = nullptr;
+            permits.give_back(1);
+        };
+        CHECK(unbounded([&] { return permits.in_use(1); }) == 1);
+        CHECK(clock.state->sleeps == 0);
+        CHECK(free_again());
     }
     SUBCASE("even if a sleep lasts past max_wait") {
         REQUIRE(permits.try_take(1));
@@ -319,14 +332,14 @@ TEST_CASE("a permit that comes back while a call waits is that call's, at its ne
 
 TEST_CASE("a call never waits past its deadline") {
     hooked_clock clock;
-    keel::pipeline p{keel::timeout(20ms) | one_that_waits, clock};
+    keel::pipeline p{keel::timeout(20ms + 1ns) | one_that_waits, clock};
     with_a_call_in(p, [&] {
         const auto before = clock.now();
         CHECK(refusal_of(p) == errc::bulkhead_full);
-        CHECK(clock.now() == before + 20ms);
+        CHECK(clock.now() == before + 20ms + 1ns);
         CHECK(p.state<1>().waiting() == 0);
         // That was the end of the call that is inside, too.
-        clock.advance(-20ms);
+        clock.advance(-20ms - 1ns);
     });
     // Nor does it begin to, with the deadline of a caller that has passed.
     with_a_call_in(p, [&] {

@@ -85,7 +85,6 @@ class fair_permits {
 
     /// Takes a permit, or a place in line, whose `ticket` it tells.
     KEEL_COLD entry enter(std::uint32_t permits, ticket& mine) noexcept {
-        bool has_made_room = false;
         word seen{word_.load(std::memory_order_relaxed)};
         for (;;) {
             if (seen.has_free(permits)) {
@@ -94,9 +93,10 @@ class fair_permits {
                     return entry::took_permit;
                 continue;
             }
-            const std::uint32_t next = seen.given_out() & ticket_mask;
-            // The place may be free and its last owner not told yet.
-            if (seen.in_line() < Places && turn(next).load(std::memory_order_relaxed) == turn_of(next)) {
+            // While the line is full, the next place is still another's. Acquire pairs with the release in pass_turn():
+            // if this place has been used since the word was read, the word below is not the same.
+            const std::uint32_t next = seen.given_out();
+            if (turn(next).load(std::memory_order_acquire) == turn_of(next)) {
                 const std::uint64_t given = std::uint64_t{(next + 1) & ticket_mask} << 32;
                 const std::uint64_t line = (seen.bits & 0xffff'ffff) + word::place;
                 // Release: who hands this place over comes after what was read of its turn.
@@ -107,10 +107,10 @@ class fair_permits {
                 }
                 continue;
             }
-            if (has_made_room) return entry::line_is_full;
-            has_made_room = true;
             remove_those_who_left();
-            seen.bits = word_.load(std::memory_order_relaxed);
+            const word now{word_.load(std::memory_order_relaxed)};
+            if (now.bits == seen.bits) return entry::line_is_full;
+            seen = now;
         }
     }
 

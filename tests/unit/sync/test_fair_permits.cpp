@@ -35,6 +35,7 @@ TEST_CASE("there are as many permits as were asked for, and what is given back c
         CHECK(p.is_full(3));
         CHECK(!p.try_take(3));
         CHECK(p.in_use(3) == 3);
+        CHECK(p.in_use(2) == 2); // never more than there are
         for (int i = 0; i < 3; ++i)
             p.give_back(3);
         CHECK(p.in_use(3) == 0);
