@@ -281,6 +281,14 @@ TEST_CASE("no call waits to its deadline or past it, and none reserves what it c
     CHECK(clock.now() == keel::time_point(200ms));
 }
 
+TEST_CASE("a call past its deadline takes a permit that is there") {
+    keel::manual_clock clock;
+    keel::pipeline p{support::cold_only{rate_limit({.burst = 2, .max_wait = 1h})}, clock};
+    CHECK(p.attempt(keel::context(keel::time_point(0s)), one));
+    CHECK(p.attempt(keel::context(keel::time_point(-1s)), one));
+    CHECK(p.attempt(keel::context(keel::time_point(0s)), one).error() == errc::rate_limited);
+}
+
 TEST_CASE("a call that is asked to stop takes up no wait") {
     keel::manual_clock clock;
     stop_flag stop{true};

@@ -156,6 +156,26 @@ TEST_CASE("who is overtaken between looking and taking looks again") {
     support::meanwhile = nullptr;
 }
 
+TEST_CASE("what is granted takes one exchange, and what is refused or free takes none") {
+    gcra::permits<support::overtaken_atomics<support::exchanges::weak>> permits;
+    constexpr gcra::pace pace({.rate = 10, .per = 1s, .burst = 2});
+    const auto exchanges_of = [](auto call) {
+        support::meanwhile = [] {};
+        call();
+        return support::meanwhile ? 0 : 1; // the double lets no exchange fail
+    };
+    CHECK(exchanges_of([&] { CHECK(permits.try_take(pace, at(0s), 1)); }) == 1);
+    CHECK(exchanges_of([&] { CHECK(permits.try_take(pace, at(0s), 1)); }) == 1);
+    CHECK(exchanges_of([&] { CHECK(!permits.try_take(pace, at(0s), 1)); }) == 0);
+    CHECK(exchanges_of([&] { CHECK(!permits.reserve(pace, at(0s), 1, 0s)); }) == 0);
+    CHECK(exchanges_of([&] { CHECK(permits.wait_for(pace, at(0s), 1) == 100ms); }) == 0);
+    CHECK(exchanges_of([&] { CHECK(permits.try_take(pace, at(0s), 0)); }) == 0);
+    CHECK(exchanges_of([&] { CHECK(permits.reserve(pace, at(0s), 1, 100ms)); }) == 1);
+    CHECK(exchanges_of([&] { CHECK(permits.try_take(pace, at(0s), 0)); }) == 0); // though others wait
+    CHECK(exchanges_of([&] { CHECK(permits.reserve(pace, at(0s), 0, 0s)); }) == 0);
+    support::meanwhile = nullptr;
+}
+
 TEST_CASE("a rate that shares out no whole nanoseconds is kept for ever") {
     // 333333333.3 ns from permit to permit: the n-th of a row comes after n of them, rounded up once.
     rate_limiter<> limiter{{.rate = 3, .per = 1s, .burst = 1, .max_wait = 100'000s}};
