@@ -3,6 +3,7 @@
 
 #include "clock/clock.hpp"
 #include "context.hpp"
+#include "detail/macros.hpp"
 #include "duration.hpp"
 
 #include <cstdint>
@@ -28,9 +29,24 @@ class call {
     /// How often the function has been invoked so far: 0 in the first `admit`.
     std::uint32_t attempt = 0;
 
+    /// How many retries it has left, those of calls inside its attempts included. Whoever wants one asks
+    /// `take_retry()`.
+    std::uint32_t retries_left = detail::any_number_of_retries;
+
+    /// Takes one of the retries that are left to this call, and of those of each call in whose attempt it is made.
+    /// False, and nothing taken, where one of them has none left. What a policy asks last before it says `again_after`.
+    bool take_retry() noexcept {
+        if (retries_left == 0 || (outer_ != nullptr && !outer_->take_retry())) return false;
+        if (retries_left != detail::any_number_of_retries) --retries_left;
+        return true;
+    }
+
+    /// Whether another attempt may begin: nobody wants the call to end, and there is time left.
+    bool may_try() noexcept { return !stop_requested() && (deadline == no_deadline || now() < deadline); }
+
     /// The time at the last turn of the call: its entry, the end of the latest attempt or fallback, or the end of the
     /// latest wait. The clock is read at most once for each, by whoever asks first.
-    time_point now() noexcept {
+    KEEL_ALWAYS_INLINE time_point now() noexcept {
         if (!knows_now_) turn_at(clock_.now());
         return now_;
     }
@@ -60,18 +76,22 @@ class call {
     /// What the function would see of it now. Refers to this call's clock.
     context as_context() const noexcept { return as_context(clock_); }
     /// For drivers.
-    context as_context(clock_ref clock) const noexcept { return {clock, deadline, attempt, outer_}; }
+    context as_context(clock_ref clock) const noexcept { return {clock, deadline, attempt, retries_left, outer_}; }
+    /// For drivers, once the function has ended, and what it began: what calls inside of it have left of the retries.
+    void take_back(const context& told) noexcept { retries_left = told.retries_left_; }
 
     /// For drivers. What the express lane knows of a call when it ends, to go on with in another lane.
     struct remains {
         time_point deadline;
         time_point now;
         const context* outer;
+        std::uint32_t retries_left;
     };
-    remains leave() const noexcept { return {deadline, now_, outer_}; }
+    remains leave() const noexcept { return {deadline, now_, outer_, retries_left}; }
     call(const remains& r, bool knows_now, std::uint32_t attempts_made, clock_ref clock) noexcept
       : deadline(r.deadline)
       , attempt(attempts_made)
+      , retries_left(r.retries_left)
       , knows_now_(knows_now)
       , now_(r.now)
       , clock_(clock)

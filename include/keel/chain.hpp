@@ -2,10 +2,13 @@
 // SPDX-License-Identifier: BSL-1.0
 
 #include "config.hpp"
+#include "context.hpp"
+#include "detail/lesser.hpp"
 #include "policy.hpp"
 
 #include <boost/hana/tuple.hpp>
 #include <cstddef>
+#include <cstdint>
 #include <type_traits>
 #include <utility>
 
@@ -30,6 +33,15 @@ struct chain {
     /// What all policies together want in a call.
     constexpr keel::needs needs() const noexcept { return united_needs(indices{}); }
 
+    /// How many retries all policies together can make in one call; `detail::any_number_of_retries` if none counts
+    /// them.
+    constexpr std::uint32_t retries() const {
+        if constexpr ((detail::counts_retries<Policies> || ...))
+            return united_retries(indices{});
+        else
+            return detail::any_number_of_retries;
+    }
+
   private:
     // Pack expansion and not `hana::unpack`, which takes compilers several times as long.
     using indices = std::make_index_sequence<size>;
@@ -43,6 +55,14 @@ struct chain {
     template <std::size_t... I>
     constexpr keel::needs united_needs(std::index_sequence<I...>) const noexcept {
         return (keel::needs{} | ... | detail::needs_of(get<I>()));
+    }
+    // Each runs all that is inside it again.
+    template <std::size_t... I>
+    constexpr std::uint32_t united_retries(std::index_sequence<I...>) const {
+        constexpr std::uint64_t most = detail::any_number_of_retries;
+        std::uint64_t attempts = 1;
+        ((attempts = detail::lesser(attempts * (std::uint64_t{detail::retries_of(get<I>())} + 1), most)), ...);
+        return static_cast<std::uint32_t>(attempts - 1);
     }
 };
 

@@ -18,7 +18,7 @@ namespace keel {
 
 /// Why a policy refused a call, or replaced its result.
 enum class errc : std::uint8_t {
-    timed_out = 1,      ///< the function returned after the deadline (`timeout`)
+    timed_out = 1,      ///< the function returned after the deadline, or had no time left to begin (`timeout`)
     circuit_open = 2,   ///< the circuit is open, or half-open with all its probes out (`breaker`)
     refused = 3,        ///< a policy that is not keel's said no
     bulkhead_full = 4,  ///< as many calls as it has permits are under way (`bulkhead`)

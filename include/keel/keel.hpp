@@ -27,6 +27,7 @@
 #include "rate/limiter.hpp"
 #include "rate_limit.hpp"
 #include "retry.hpp"
+#include "retry_budget.hpp"
 #include "strict.hpp"
 #include "through.hpp"
 #include "throttle.hpp"

@@ -39,12 +39,19 @@ class outcome {
         reason_ = reason;
         retry_after_ = retry_after;
         thrown_ = nullptr;
+        tried_ = true;
+    }
+    /// As `reject`, where nothing was tried.
+    void refuse(errc reason, nanos retry_after = {}) noexcept {
+        reject(reason, retry_after);
+        tried_ = false;
     }
 
     /// How it counts unless a policy is told otherwise. A rejection says nothing about the callee, unless
-    /// `is_about_callee()`.
+    /// `is_about_callee()`; and neither does that there was no time left to call it.
     ending default_ending() const noexcept {
         if (origin_ != origin::rejected) return succeeded() ? ending::succeeded : ending::failed;
+        if (reason_ == errc::timed_out && !tried_) return ending::ignored;
         return is_about_callee(reason_) ? ending::failed : ending::ignored;
     }
 
@@ -53,6 +60,7 @@ class outcome {
 
     origin origin_ = origin::nothing;
     bool ok_ = false;
+    bool tried_ = true;
     errc reason_{};
     nanos retry_after_{};
     std::exception_ptr thrown_;

@@ -10,6 +10,7 @@
 
 #include <array>
 #include <concepts>
+#include <cstdint>
 #include <type_traits>
 
 namespace keel {
@@ -158,6 +159,9 @@ inline constexpr bool has_fast_refuse<P, absent> = refuses_at_once<P>;
 ///     bool lets_pass(errc) const noexcept              optional: whether a rejection from further in passes `settle`
 ///                                                      unchanged; who has it needs no `settle` for each `fast_admit`
 ///     bool approves(const R& result) const             optional: whether a returned value is a success to it
+///     std::uint32_t retries() const                    optional: how often it says `again_after` of one run of itself,
+///                                                      at most, each time after `call::take_retry()`: calls inside
+///                                                      its attempts share them. Asked once in a pipeline's life
 ///     keel::needs needs, or needs()                    optional: what `fast_*` want in the call; default: nothing
 ///     struct frame                                     optional: what it remembers between its hooks of one call
 ///     template <class Clock> struct state              optional: made from the policy, or from it and the clock; every
@@ -181,6 +185,17 @@ constexpr needs needs_of(const P& p) noexcept {
         return p.needs;
     else
         return {};
+}
+
+template <class P>
+inline constexpr bool counts_retries = requires(const P& p) { p.retries(); };
+
+template <class P>
+constexpr std::uint32_t retries_of(const P& p) {
+    if constexpr (counts_retries<P>)
+        return p.retries();
+    else
+        return 0;
 }
 
 template <class P>

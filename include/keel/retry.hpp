@@ -8,85 +8,169 @@
 #include "config.hpp"
 #include "detail/classifying.hpp"
 #include "detail/macros.hpp"
+#include "detail/retrying.hpp"
 #include "duration.hpp"
 #include "error.hpp"
 #include "facts.hpp"
 #include "handle.hpp"
 #include "outcome.hpp"
 #include "policy.hpp"
+#include "retry_budget.hpp"
 
 #include <array>
-#include <concepts>
 #include <cstdint>
-#include <exception>
 #include <limits>
 
 namespace keel {
-
-/// Base class for exceptions that know when the next attempt makes sense (HTTP's Retry-After): `retry` waits at least
-/// that long. An error of an expected says so by a member `retry_after()` that returns a duration.
-class retry_after_hint {
-  public:
-    explicit retry_after_hint(nanos after) noexcept
-      : after_(after) {}
-    nanos retry_after() const noexcept { return after_; }
-
-  private:
-    nanos after_;
-};
 
 template <class Backoff = exp_jitter>
 struct retry_config {
     int attempts = 3;       ///< the first one included; at least 1
     Backoff backoff{};      ///< a backoff, or a `schedule`
     bool when_open = false; ///< whether a refusal by an open circuit further in is worth another attempt
+
+    constexpr config_error validate() const noexcept {
+        const auto own = detail::checker("retry").require(attempts >= 1, "attempts", attempts, "must be at least 1");
+        return own.error ? own.error : backoff.validate();
+    }
+    constexpr std::uint32_t retries() const {
+        return detail::most_delays(backoff, static_cast<std::uint32_t>(attempts) - 1);
+    }
+    constexpr policy_facts facts() const noexcept {
+        auto most = static_cast<std::uint64_t>(attempts) - 1;
+        const nanos waits = detail::longest_waits(backoff, most);
+        return {.name = "retry",
+                .does = "runs what fails again",
+                .attempts = most + 1,
+                .waits = waits,
+                .has_jitter = most == 0 || detail::draws<Backoff>};
+    }
 };
 
-namespace detail {
+/// A budget that a retry shares, as `&budget`; null is none.
+struct shared_retry_budget {
+    retry_budget* shared;
 
-inline nanos hint_in(const std::exception_ptr& thrown) {
-#if KEEL_HAS_EXCEPTIONS
-    try {
-        std::rethrow_exception(thrown);
-    } catch (const retry_after_hint& hint) {
-        return hint.retry_after();
-    } catch (...) {
-        return nanos(0);
+    constexpr shared_retry_budget(retry_budget* budget) noexcept
+      : shared(budget) {}
+
+    struct state {
+        constexpr explicit state(const shared_retry_budget&) noexcept {}
+    };
+    KEEL_ALWAYS_INLINE retry_budget* of(state&) const noexcept { return shared; }
+    constexpr bool limits() const noexcept { return shared != nullptr; }
+    static constexpr config_error validate() noexcept { return {}; }
+};
+
+/// A budget in each pipeline.
+struct own_retry_budget {
+    retry_budget_config config{};
+
+    struct state {
+        retry_budget budget;
+        explicit state(const own_retry_budget& owner)
+          : budget(owner.config) {}
+    };
+    KEEL_ALWAYS_INLINE static retry_budget* of(state& s) noexcept { return &s.budget; }
+    static constexpr bool limits() noexcept { return true; }
+    constexpr config_error validate() const noexcept { return config.validate(); }
+};
+
+/// As `retry_config`, with a budget. A type of its own, which is chosen where `.budget` is written: who has no budget
+/// does not pay for asking.
+template <class Backoff = exp_jitter>
+struct budgeted_retry_config {
+    int attempts = 3;
+    Backoff backoff{};
+    bool when_open = false;
+    shared_retry_budget budget; ///< `&budget`, which must outlive the pipeline; null is none
+};
+
+/// As `retry_policy`, as long as there are tokens in a budget. A failed attempt takes one, the last one too; a success
+/// earns. What is ignored does neither, and so does a rejection by a policy further in, unless `is_about_callee()`.
+template <class Backoff, class Results, class Budget>
+struct budgeted_retry_policy : detail::classifying<budgeted_retry_policy<Backoff, Results, Budget>> {
+    retry_config<Backoff> config{};
+    Results results;
+    Budget budget;
+
+    using frame = detail::retry_frame<Backoff>;
+    template <class Clock>
+    struct state : Budget::state {
+        explicit state(const budgeted_retry_policy& owner)
+          : Budget::state(owner.budget) {}
+    };
+    static constexpr std::array<errc, 0> rejections{};
+
+    constexpr budgeted_retry_policy(const retry_config<Backoff>& configured, const Results& handled,
+                                    const Budget& spent_from)
+      : config(configured)
+      , results(handled)
+      , budget(spent_from) {}
+
+    template <class Handle>
+    constexpr auto handling(const Handle& h) const {
+        return budgeted_retry_policy<Backoff, Handle, Budget>{config, h, budget};
     }
-#else
-    static_cast<void>(thrown);
-    return nanos(0);
-#endif
-}
 
-template <class R>
-nanos hint_of(const outcome_of<R>& o) {
-    if (o.exception()) return hint_in(o.exception());
-    if (o.rejection() != errc{}) return o.retry_after();
-    if (!o.returned() || o.succeeded()) return nanos(0);
-    const auto* error = error_in(*o.result());
-    if constexpr (requires {
-                      { error->retry_after() } -> std::convertible_to<nanos>;
-                  }) {
-        if (error != nullptr) return error->retry_after();
+    constexpr config_error validate() const noexcept {
+        const config_error own = config.validate();
+        return own ? own : budget.validate();
     }
-    return nanos(0);
-}
+    constexpr std::uint32_t retries() const { return config.retries(); }
 
-} // namespace detail
+    constexpr policy_facts facts() const noexcept {
+        policy_facts f = config.facts();
+        f.has_budget = budget.limits();
+        return f;
+    }
+
+    template <class State>
+    KEEL_ALWAYS_INLINE static bool fast_admit(State&, call&) noexcept {
+        return true;
+    }
+    template <class State>
+    KEEL_ALWAYS_INLINE bool fast_settle(State& s, call&) const noexcept {
+        retry_budget* const b = budget.of(s);
+        return b == nullptr || b->try_success();
+    }
+    constexpr bool lets_pass(errc reason) const noexcept { return reason == errc::circuit_open && !config.when_open; }
+
+    template <class State>
+    admission admit(State&, call&, frame& f) const {
+        f = {};
+        return proceed;
+    }
+
+    template <class State, class R>
+    verdict settle(State& s, call& c, frame& f, outcome_of<R>& o) const {
+        const ending e = results(o);
+        const bool affordable = pays(budget.of(s), e);
+        if (!affordable || f.made >= config.attempts || !detail::is_worth_another(o, e, config.when_open))
+            return verdict::keep();
+        return f.another(config.backoff, c, o);
+    }
+
+  private:
+    static bool pays(retry_budget* b, ending e) noexcept {
+        if (b == nullptr) return true;
+        if (e == ending::failed) return b->failure();
+        if (e == ending::succeeded) b->success();
+        return b->affords_retry();
+    }
+};
 
 /// Runs the inner call again while it fails and attempts remain. `attempts` counts the first, so 3 means at most three
 /// invocations; the last failure is returned unchanged. `timeout | retry` bounds them all together, `retry | timeout`
 /// each one. Never waits to the deadline or past it: if the next delay does not fit, the last failure is returned now.
+///
+/// Calls of other pipelines with the context of an attempt make their retries out of those that are left to this call.
 template <class Backoff = exp_jitter, class Results = handle<>>
 struct retry_policy : detail::classifying<retry_policy<Backoff, Results>> {
     retry_config<Backoff> config{};
     Results results;
 
-    struct frame {
-        std::int64_t made = 1;
-        detail::delay_sequence<Backoff> delays{};
-    };
+    using frame = detail::retry_frame<Backoff>;
     static constexpr std::array<errc, 0> rejections{};
 
     /// For chains: a failure further in is what it is there for.
@@ -100,27 +184,25 @@ struct retry_policy : detail::classifying<retry_policy<Backoff, Results>> {
     constexpr retry_policy operator()(const retry_config<Backoff>& c) const {
         return detail::validated(retry_policy{c, results});
     }
+    constexpr auto operator()(const budgeted_retry_config<Backoff>& c) const {
+        return detail::validated(budgeted_retry_policy<Backoff, Results, shared_retry_budget>{
+            {c.attempts, c.backoff, c.when_open}, results, c.budget});
+    }
+
+    /// The same with a budget of its own in each pipeline.
+    constexpr auto budgeted(const retry_budget_config& own = {}) const {
+        return detail::validated(budgeted_retry_policy<Backoff, Results, own_retry_budget>{config, results, {own}});
+    }
 
     template <class Handle>
     constexpr auto handling(const Handle& h) const {
         return retry_policy<Backoff, Handle>{config, h};
     }
 
-    constexpr config_error validate() const noexcept {
-        const auto own =
-            detail::checker("retry").require(config.attempts >= 1, "attempts", config.attempts, "must be at least 1");
-        return own.error ? own.error : config.backoff.validate();
-    }
+    constexpr config_error validate() const noexcept { return config.validate(); }
+    constexpr std::uint32_t retries() const { return config.retries(); }
 
-    constexpr policy_facts facts() const noexcept {
-        auto retries = static_cast<std::uint64_t>(config.attempts) - 1;
-        const nanos waits = detail::longest_waits(config.backoff, retries);
-        return {.name = "retry",
-                .does = "runs what fails again",
-                .attempts = retries + 1,
-                .waits = waits,
-                .has_jitter = retries == 0 || detail::draws<Backoff>};
-    }
+    constexpr policy_facts facts() const noexcept { return config.facts(); }
 
     KEEL_ALWAYS_INLINE static bool fast_admit(call&) noexcept { return true; }
     KEEL_ALWAYS_INLINE static bool fast_settle(call&) noexcept { return true; }
@@ -133,25 +215,9 @@ struct retry_policy : detail::classifying<retry_policy<Backoff, Results>> {
 
     template <class R>
     verdict settle(call& c, frame& f, outcome_of<R>& o) const {
-        if (f.made >= config.attempts || !is_worth_another(o) || c.stop_requested()) return verdict::keep();
-        nanos delay;
-        if (!f.delays.advance(config.backoff, delay)) return verdict::keep();
-        if (const nanos hint = detail::hint_of(o); hint > delay) delay = hint;
-        if (!fits(c, delay)) return verdict::keep();
-        ++f.made;
-        return verdict::again_after(delay);
-    }
-
-  private:
-    template <class R>
-    bool is_worth_another(const outcome_of<R>& o) const {
-        if (o.rejection() == errc::circuit_open) return config.when_open;
-        if (o.rejection() != errc{}) return true;
-        return results(o) == ending::failed;
-    }
-
-    static bool fits(call& c, nanos delay) noexcept {
-        return c.deadline == no_deadline || (c.deadline > c.now() && delay < nanos(c.deadline - c.now()));
+        if (f.made >= config.attempts || !detail::is_worth_another(o, results(o), config.when_open))
+            return verdict::keep();
+        return f.another(config.backoff, c, o);
     }
 };
 

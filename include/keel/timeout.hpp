@@ -29,6 +29,9 @@ struct timeout_config {
 /// Sets a deadline `after` the moment when the call reaches this policy; the nearer of nested ones wins. The function
 /// sees it as `context::deadline()`. Left of `retry` it bounds all attempts together, right of it each one.
 ///
+/// A call that begins at the deadline of the one around it, or past it, is refused with `errc::timed_out`: the function
+/// is not invoked, and that says nothing about the callee.
+///
 /// A blocking function is not interrupted. If it returns a value too late, the outcome is `errc::timed_out`; an error
 /// or an exception that comes too late stays what it is.
 struct timeout_policy {
@@ -55,6 +58,8 @@ struct timeout_policy {
     }
 
     KEEL_ALWAYS_INLINE bool fast_admit(call& c, frame& f) const noexcept {
+        if (is_over(c)) [[unlikely]]
+            return false;
         f.outer = c.deadline;
         f.due = detail::lesser(c.deadline, c.now() + config.after);
         c.deadline = f.due;
@@ -70,16 +75,20 @@ struct timeout_policy {
 
     static constexpr bool lets_pass(errc) noexcept { return true; }
 
-    admission admit(call& c, frame& f) const noexcept {
-        fast_admit(c, f);
-        return proceed;
-    }
+    admission admit(call& c, frame& f) const noexcept { return fast_admit(c, f) ? proceed : refuse(errc::timed_out); }
     verdict settle(call& c, frame& f, outcome& o) const noexcept {
         if (config.late_success == late_success::fail && o.succeeded() && c.now() > f.due) o.reject(errc::timed_out);
         c.deadline = f.outer;
         return verdict::keep();
     }
     void abandon(call& c, frame& f) const noexcept { c.deadline = f.outer; }
+
+  private:
+    // Nothing is left of it where no other call is around this one: there is no deadline yet, which compilers know then.
+    // In this order, for one comparison is enough for most calls.
+    KEEL_ALWAYS_INLINE static bool is_over(call& c) noexcept {
+        return __builtin_expect(c.now() >= c.deadline, false) && c.deadline != no_deadline;
+    }
 };
 
 /// `timeout | ...`, `timeout(50ms) | ...`, `timeout({.after = 50ms, .late_success = late_success::keep}) | ...`

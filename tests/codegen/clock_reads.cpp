@@ -88,7 +88,7 @@ int main() {
 
     static_pipeline<timeout | no_delay, counting_clock> limited;
     static_cast<void>(limited(fail));
-    expect("timeout | retry, three failures: at entry and before each of the two waits", 3);
+    expect("timeout | retry, three failures: at entry, and before and after each of the two waits", 5);
 
     static_cast<void>(limited([](const context& c) { return c.remaining() > 0ns ? succeed() : fail(); }));
     expect("timeout, and a function that asks what remains: one more", 3);

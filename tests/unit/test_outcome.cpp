@@ -67,6 +67,20 @@ TEST_CASE("an exception is a failure without a result") {
     CHECK(o.default_ending() == ending::failed);
 }
 
+TEST_CASE("a refusal says that nothing was tried: then nothing took too long") {
+    outcome_of<int> o;
+    o.refuse(errc::timed_out);
+    CHECK(o.rejection() == errc::timed_out);
+    CHECK(o.default_ending() == ending::ignored);
+    o.refuse(errc::injected);
+    CHECK(o.default_ending() == ending::failed);
+    o.refuse(errc::circuit_open, keel::nanos(5));
+    CHECK(o.retry_after() == keel::nanos(5));
+    CHECK(o.default_ending() == ending::ignored);
+    o.reject(errc::timed_out);
+    CHECK(o.default_ending() == ending::failed);
+}
+
 TEST_CASE("a rejection says nothing about the callee, except that it took too long") {
     outcome_of<int> o;
     for (const auto& [reason, ends] :

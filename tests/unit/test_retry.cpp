@@ -30,6 +30,17 @@ struct flag {
     bool raised = false;
     bool stop_requested() const noexcept { return raised; }
 };
+
+/// Sleeps longer than asked, and tells when it slept.
+struct sluggish_clock : keel::manual_clock {
+    keel::nanos too_long{};
+    flag* raises = nullptr;
+
+    void sleep_until(time_point t) const {
+        keel::manual_clock::sleep_until(t + too_long);
+        if (raises != nullptr) raises->raised = true;
+    }
+};
 } // namespace
 
 TEST_CASE("retry invokes the function at most `attempts` times and waits in between") {
@@ -127,6 +138,49 @@ TEST_CASE("retry counts the time of the attempts towards the deadline") {
                     int);
     CHECK(n == 2); // the second wait would have ended at 36 ms
     CHECK(clock.now() == time_point(26ms));
+}
+
+TEST_CASE("retry begins no attempt once the deadline has passed in a wait that was too long") {
+    int n = 0;
+    const auto fail = [&](const keel::context& c) -> int {
+        CHECK(c.remaining() > 0ns);
+        throw ++n;
+    };
+    sluggish_clock clock;
+    clock.too_long = 25ms; // the waits of 10 ms end at 35 and at 70
+    keel::pipeline at{keel::timeout(70ms) | steady_retry, clock};
+    CHECK_THROWS_AS(at(fail), int);
+    CHECK(n == 2);
+    CHECK(clock.now() == time_point(70ms));
+    keel::pipeline before{keel::timeout(70ms + 1ns) | steady_retry, clock};
+    n = 0;
+    CHECK_THROWS_AS(before(fail), int);
+    CHECK(n == 3);
+}
+
+TEST_CASE("an attempt that can't begin any more leaves what is left of it to a retry further out") {
+    sluggish_clock clock;
+    clock.too_long = 25ms;
+    keel::pipeline p{keel::timeout(1s) | steady_retry | keel::timeout(30ms) | steady_retry, clock};
+    std::vector<std::uint32_t> numbers;
+    CHECK_THROWS_AS(p([&](const keel::context& c) -> int {
+                        numbers.push_back(c.attempt());
+                        throw 1;
+                    }),
+                    int);
+    CHECK(numbers == std::vector<std::uint32_t>{1, 2, 3});
+    CHECK(clock.now() == time_point(5 * 35ms));
+}
+
+TEST_CASE("retry begins no attempt once a stop is requested in a wait") {
+    flag stop;
+    sluggish_clock clock;
+    clock.raises = &stop;
+    keel::pipeline p{steady_retry, clock};
+    int n = 0;
+    CHECK_THROWS_AS(p(keel::context(stop), [&]() -> int { throw ++n; }), int);
+    CHECK(n == 1);
+    CHECK(clock.now() == time_point(10ms));
 }
 
 TEST_CASE("retry does not retry an open circuit unless asked") {

@@ -2,6 +2,7 @@
 #include "support/results.hpp"
 
 #include <keel/backoff/constant.hpp>
+#include <keel/breaker.hpp>
 #include <keel/clock/manual_clock.hpp>
 #include <keel/pipeline.hpp>
 #include <keel/retry.hpp>
@@ -135,6 +136,55 @@ TEST_CASE("a late error code or error stays what it is, and a late void call has
               return support::bad();
           }).error() == std::errc::io_error);
     CHECK_THROWS_AS(p([&] { clock.advance(2s); }), keel::rejected);
+}
+
+TEST_CASE("a call whose deadline has passed when it begins has timed out, and its function is not invoked") {
+    keel::manual_clock clock;
+    clock.advance(10ms);
+    int n = 0;
+    const auto f = [&] { return ++n; };
+    const auto counted = [&](auto& p) {
+        CHECK(p.attempt(keel::context(keel::time_point(9ms)), f).error() == keel::errc::timed_out);
+        CHECK(p.attempt(keel::context(keel::time_point(10ms)), f).error() == keel::errc::timed_out); // nothing is left
+        CHECK_THROWS_AS(p(keel::context(keel::time_point::min()), f), keel::rejected);
+        CHECK(n == 0);
+        CHECK(p(keel::context(keel::time_point(10ms + 1ns)), f) == 1);
+        CHECK(p(keel::context(), f) == 2);
+        n = 0;
+    };
+    keel::pipeline one{keel::timeout(1s), clock};
+    keel::pipeline three{keel::timeout(1s) | keel::retry<> | keel::breaker<>, clock};
+    keel::pipeline inside{keel::breaker<> | keel::retry<> | keel::timeout(1s), clock};
+    keel::static_pipeline<keel::timeout(1s) | keel::timeout(2s), keel::manual_clock> fixed{clock};
+    keel::pipeline keeping{keel::timeout({.late_success = keel::late_success::keep}), clock};
+    counted(one), counted(three), counted(inside), counted(fixed), counted(keeping);
+}
+
+TEST_CASE("an inner call is refused once the outer one's deadline has passed, in either channel") {
+    keel::manual_clock clock;
+    keel::pipeline outer{keel::timeout(20ms), clock}, inner{keel::timeout(1s), clock};
+    int n = 0;
+    const auto late = [&](const keel::context& c) {
+        clock.advance(20ms);
+        return inner(c, [&]() -> support::result { return ++n, support::good(); });
+    };
+    CHECK(outer(late).error() == keel::errc::timed_out);
+    CHECK_THROWS_AS(outer([&](const keel::context& c) {
+                        clock.advance(30ms);
+                        inner(c, [&] { ++n; });
+                    }),
+                    keel::rejected);
+    CHECK(n == 0);
+}
+
+TEST_CASE("that there was no time left to call it says nothing about the callee") {
+    keel::manual_clock clock;
+    const auto at_once = keel::breaker<keel::consecutive_failures>({.window = {.failures = 1}});
+    keel::pipeline p{at_once | keel::timeout(50ms), clock};
+    CHECK(p.attempt(keel::context(clock.now()), [] { return 1; }).error() == keel::errc::timed_out);
+    CHECK(p.circuit().state() == keel::circuit_state::closed);
+    CHECK(p.attempt([&] { return clock.advance(1s), 1; }).error() == keel::errc::timed_out);
+    CHECK(p.circuit().state() == keel::circuit_state::open);
 }
 
 TEST_CASE("timeout refuses durations out of range") {

@@ -95,6 +95,12 @@ class delay_sequence {
     nanos previous_{};
 };
 
+/// How many of `most` delays there are.
+template <class Backoff>
+constexpr std::uint32_t most_delays(const Backoff&, std::uint32_t most) noexcept {
+    return most;
+}
+
 template <class Backoff>
 class delay_iterator {
   public:

@@ -79,5 +79,12 @@ constexpr nanos longest_waits(const schedule<Range>& s, std::uint64_t& retries) 
     return retries > looked_at ? nanos::max() : nanos::from(sum);
 }
 
+template <class Range>
+constexpr std::uint32_t most_delays(const schedule<Range>& s, std::uint32_t most) {
+    std::uint64_t there = most;
+    static_cast<void>(longest_waits(s, there));
+    return static_cast<std::uint32_t>(there);
+}
+
 } // namespace detail
 } // namespace keel

@@ -8,6 +8,7 @@
 #include "../duration.hpp"
 #include "../outcome.hpp"
 #include "../policy.hpp"
+#include "function.hpp"
 #include "parts.hpp"
 
 #include <cstddef>
@@ -50,7 +51,10 @@ class cold_lane {
       , frames_(left.frames)
       , admitted_(where.admitted())
       , settled_(where.settled())
-      , invoked_(where.invoked()) {}
+      , invoked_(where.invoked()) {
+        // Only what a function was told can have become less.
+        if (!takes_context<F> || !invoked_) call_.retries_left = pipeline.retries();
+    }
 
     /// The function has not run yet, or has thrown what is being handled now.
     result run() {
@@ -90,7 +94,7 @@ class cold_lane {
             if (I >= admitted_) {
                 if (hooks<I>().answer(call_, frame<I>(), outcome_)) return;
                 const admission a = hooks<I>().admit(call_, frame<I>());
-                if (!a.granted()) return outcome_.reject(a.reason, a.retry_after);
+                if (!a.granted()) return outcome_.refuse(a.reason, a.retry_after);
             }
             dropped_on_unwinding<I> guard{*this, I < size - settled_};
             for (;;) {
@@ -101,6 +105,7 @@ class cold_lane {
                 if (!v.again) break;
                 call_.wait_until(call_.now() + lesser(v.delay, longest));
                 admitted_ = 0;
+                if (!call_.may_try()) break; // the wait was longer than it should be, or no longer wanted
             }
             guard.armed = false;
         }
@@ -108,13 +113,15 @@ class cold_lane {
 
     void invoke() {
         ++call_.attempt;
+        const auto told = pipeline_.template tell<F>(call_);
         KEEL_TRY {
-            outcome_.emplace([&]() -> result { return pipeline_.template invoke<Channel>(function_, call_); });
+            outcome_.emplace([&]() -> result { return Pipeline::template invoke<Channel>(function_, told); });
         }
         KEEL_CATCH_ALL {
             outcome_.threw(std::current_exception());
             if (!outcome_.exception()) KEEL_RETHROW;
         }
+        Pipeline::take_back(call_, told);
         call_.turn();
     }
 

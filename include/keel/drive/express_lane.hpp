@@ -13,6 +13,7 @@
 
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <type_traits>
 #include <utility>
 
@@ -58,16 +59,28 @@ class lanes {
         return {get<I>(), state<I>()};
     }
 
-    template <class Channel, class F>
-    KEEL_ALWAYS_INLINE typename Channel::result invoke(F& f, const call& c) const {
+    /// How many retries a call has.
+    KEEL_ALWAYS_INLINE std::uint32_t retries() const noexcept { return source_.retries(); }
+
+    /// What the function is told of the call: its context, or nothing if it takes none.
+    template <class F>
+    KEEL_ALWAYS_INLINE auto tell(const call& c) const noexcept {
+        if constexpr (takes_context<F>)
+            return c.as_context(clock_ref(clock_));
+        else
+            return absent{};
+    }
+    template <class Channel, class F, class Told>
+    KEEL_ALWAYS_INLINE static typename Channel::result invoke(F& f, [[maybe_unused]] const Told& told) {
         if constexpr (takes_context<F>) {
-            const context seen = c.as_context(clock_ref(clock_));
-            auto bound = [&]() KEEL_INLINE_LAMBDA -> decltype(auto) { return f(seen); };
+            auto bound = [&]() KEEL_INLINE_LAMBDA -> decltype(auto) { return f(told); };
             return Channel::invoke(bound);
         } else {
             return Channel::invoke(f);
         }
     }
+    KEEL_ALWAYS_INLINE static void take_back(call& c, const context& told) noexcept { c.take_back(told); }
+    KEEL_ALWAYS_INLINE static void take_back(call&, const absent&) noexcept {}
 
   protected:
     lanes(Source source, Clock clock)
@@ -104,11 +117,14 @@ class lanes {
         bool finished = false;
         ++c.attempt;
         c.turn(); // the time of entry is not kept across the call
+        if constexpr (takes_context<F>) c.retries_left = retries();
+        const auto told = tell<F>(c);
         // One return of one variable: GCC 12 elides the move only then.
         result r = [&]() KEEL_INLINE_LAMBDA -> result {
-            KEEL_TRY { return invoke<Channel>(f, c); }
+            KEEL_TRY { return invoke<Channel>(f, told); }
             KEEL_CATCH_ALL {
                 finished = true;
+                take_back(c, told);
                 return go_on<Channel, F>(f, {c.leave(), fr}, {size, 0, true, false});
             }
         }();
@@ -116,6 +132,7 @@ class lanes {
             std::size_t settled = 0;
             if (!settle_all(c, fr, settled, r, indices{})) [[unlikely]] {
                 const junction at{size, settled, true, source_.needs().settle_time};
+                take_back(c, told);
                 replace(r, go_on_returned<Channel, F>(f, {c.leave(), fr}, at, r));
             }
         }

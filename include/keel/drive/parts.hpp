@@ -10,6 +10,7 @@
 
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <type_traits>
 #include <utility>
 
@@ -21,7 +22,8 @@ struct stored_chain {
 
     explicit stored_chain(const Chain& c)
       : chain_(c)
-      , wants_settle_time_(c.needs().settle_time) {}
+      , wants_settle_time_(c.needs().settle_time)
+      , retries_(c.retries()) {}
 
     template <std::size_t I>
     KEEL_ALWAYS_INLINE const auto& get() const noexcept {
@@ -30,10 +32,12 @@ struct stored_chain {
     // That a timeout wants the time at entry is known when this is compiled. What is only known at run time is asked
     // for once, and not from each policy on every call.
     KEEL_ALWAYS_INLINE keel::needs needs() const noexcept { return {chain_.needs().entry_time, wants_settle_time_}; }
+    KEEL_ALWAYS_INLINE std::uint32_t retries() const noexcept { return retries_; }
 
   private:
     Chain chain_;
     bool wants_settle_time_;
+    std::uint32_t retries_;
 };
 
 template <auto Chain>
@@ -46,6 +50,10 @@ struct constant_chain {
         return boost::hana::at_c<I>(chain.policies);
     }
     static constexpr keel::needs needs() noexcept { return chain.needs(); }
+    static constexpr std::uint32_t retries() noexcept {
+        constexpr std::uint32_t all = chain.retries();
+        return all;
+    }
 };
 
 /// One element of a tuple whose elements are neither copied nor moved.
