@@ -52,6 +52,12 @@ struct permits {
     void abandon(keel::call&, auto&) const noexcept { --*held; }
 };
 
+/// After each attempt, so that the call knows when that ended.
+struct asks_the_time {
+    keel::admission admit(keel::call&, auto&) const { return keel::proceed; }
+    keel::verdict settle(keel::call& c, auto&, auto&) const { return c.now(), keel::verdict::keep(); }
+};
+
 /// What a policy makes of a failure: whether the answer, which is 0, came in its place.
 template <class Policy, class F>
 bool handles(const Policy& policy, F f) {
@@ -289,6 +295,11 @@ TEST_CASE("an exception of a selector passes through, and what policies further 
     }
     CHECK(q(support::good) == 1);
     CHECK(held == 0);
+    // Where a refusal takes no detour, too.
+    const auto throwing_selector = fallback(0).failing_if(throws_on_errc);
+    CHECK(!throwing_selector.lets_pass(errc::circuit_open));
+    keel::pipeline r{throwing_selector | open};
+    CHECK_THROWS_AS(r(value(1)), std::string);
 }
 
 TEST_CASE("what policies further out took goes back when the function of a fallback throws") {
@@ -344,18 +355,14 @@ TEST_CASE("fallback answers for a timeout further in, and not for one further ou
 
 TEST_CASE("the time that the function of a fallback takes counts for a timeout around it") {
     keel::manual_clock clock;
-    keel::pipeline p{keel::timeout(50ms) | fallback([&] {
-                         clock.advance(60ms);
-                         return 0;
-                     }) | keel::timeout(40ms),
-                     clock};
+    keel::pipeline p{keel::timeout(50ms) | fallback([&] { return clock.advance(60ms), 0; }) | asks_the_time{}, clock};
     CHECK(p.attempt(throwing(1)).error() == errc::timed_out);
-    keel::pipeline bounded{keel::timeout(130ms) | keel::retry<keel::constant>({.backoff = {.every = 10ms}}) |
-                               fallback([&]() -> int { clock.advance(60ms), throw 2; }).failing_on<int>(),
-                           clock};
+    keel::pipeline loud{keel::timeout(130ms) | keel::retry<keel::constant>({.backoff = {.every = 10ms}}) |
+                            fallback([&]() -> int { clock.advance(60ms), throw 2; }) | asks_the_time{},
+                        clock};
     int calls = 0;
     // 60 ms and 10 ms of waiting each: at 130 ms there is no room for a third attempt.
-    CHECK_THROWS_AS(bounded([&]() -> int { throw ++calls; }), int);
+    CHECK_THROWS_AS(loud([&]() -> int { throw ++calls; }), int);
     CHECK(calls == 2);
 }
 
