@@ -148,6 +148,8 @@ void add_healthy() {
     add_static_with_clocks<keel::breaker<watchful>({.slow_call = {.longer_than = 2s}})>(
         "breaker, overdue calls counted");
     add_static_with_clocks<keel::timeout>("timeout");
+    add_static_with_clocks<keel::limit<keel::gradient>>("limit<gradient> (2 read-modify-writes)");
+    add_static_with_clocks<keel::limit<keel::aimd>>("limit<aimd> (2 read-modify-writes)");
     add_static_with_clocks<keel::throttle>("throttle (no read-modify-write)");
     add_static<keel::bulkhead>("bulkhead (2 read-modify-writes)");
 

@@ -21,6 +21,7 @@
 #include "error.hpp"
 #include "explain.hpp"
 #include "fallback.hpp"
+#include "limit.hpp"
 #include "named.hpp"
 #include "pipeline.hpp"
 #include "policy.hpp"
@@ -29,8 +30,8 @@
 #include "retry.hpp"
 #include "retry_budget.hpp"
 #include "strict.hpp"
-#include "through.hpp"
 #include "throttle.hpp"
+#include "through.hpp"
 #include "ticker.hpp"
 #include "timeout.hpp"
 // IWYU pragma: end_exports

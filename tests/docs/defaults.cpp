@@ -156,5 +156,15 @@ int main() {
     const keel::throttle_config throttle = keel::throttle.config;
     listed<keel::throttle_config>("throttle", "")("k", throttle.k)("span", throttle.span)("max_probability",
                                                                                           throttle.max_probability);
+
+    const keel::limit_config<> limit = keel::limit<>.config;
+    listed<keel::limit_config<>>("limit", "")("min", limit.min)("initial", limit.initial)("max", limit.max)(
+        "window", limit.window)("minimum_calls", limit.minimum_calls)("failure_rate", limit.failure_rate)
+        .nested();
+    const keel::gradient gradient = limit.strategy;
+    listed<keel::gradient>("limit", "gradient::")("tolerance", gradient.tolerance)("smoothing", gradient.smoothing)(
+        "long_windows", gradient.long_windows)("probe_every", gradient.probe_every);
+    const keel::aimd aimd;
+    listed<keel::aimd>("limit", "aimd::")("increase", aimd.increase)("backoff", aimd.backoff);
     return failed == 0 ? 0 : 1;
 }

@@ -7,6 +7,7 @@
 // before it, and what it defines in names of others is undone after it.
 
 #include <keel/circuit.hpp>
+#include <keel/limit.hpp>
 #include <keel/throttle.hpp>
 #include <keel/window/consecutive_failures.hpp>
 #include <keel/window/sliding_time_window.hpp>

@@ -26,6 +26,7 @@ scenario_list wrap_scenarios();
 // And its rate limiters.
 scenario_list rate_scenarios();
 scenario_list throttle_scenarios();
+scenario_list limit_scenarios();
 // And the permits of a bulkhead.
 scenario_list permit_scenarios();
 
@@ -34,7 +35,7 @@ inline scenario_list scenarios() {
     scenario_list all;
     for (const auto& some :
          {probe_scenarios(), trip_scenarios(), window_scenarios(), overdue_scenarios(), stats_scenarios(),
-          wrap_scenarios(), rate_scenarios(), throttle_scenarios(), permit_scenarios()})
+          wrap_scenarios(), rate_scenarios(), throttle_scenarios(), limit_scenarios(), permit_scenarios()})
         all.insert(all.end(), some.begin(), some.end());
     return all;
 }

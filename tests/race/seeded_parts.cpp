@@ -28,6 +28,8 @@ enum class bug {
     log_number_relaxed,
     log_without_claim, // two writers, a round apart, in one entry
     stale_evaluation,  // what was evaluated of fewer requests is stored last
+    limit_by_store,    // a limit is set by a store, over permits that are taken meanwhile
+    window_of_two,     // two threads find the same window over
 };
 
 // A bucket, `epoch:32 | count:32`.
@@ -235,6 +237,30 @@ struct evaluation {
     void check() { require(excess.load() == 1, "what was evaluated of fewer requests stays"); }
 };
 
+// A limit of 2 that grows by one at the end of a window, which the first of two calls finds over. `limit:32 |
+// taken:32`.
+template <bug B>
+struct limit_word {
+    static constexpr int threads = 2;
+    static constexpr uint64_t one_more = uint64_t{1} << 32, taken_away = 99;
+    atomic<uint64_t> word{2 * one_more}, end{1};
+    notes ghost;
+    void run(int) {
+        word.fetch_add(1, order::relaxed);
+        word.fetch_add(~uint64_t{0}, order::relaxed);
+        uint64_t seen = end.load(order::relaxed);
+        if (seen != 1) return;
+        if (B != bug::window_of_two && !end.compare_exchange_strong(seen, taken_away, order::acquire, order::relaxed))
+            return;
+        if (B == bug::limit_by_store)
+            word.store(word.load(order::relaxed) + one_more, order::relaxed);
+        else
+            word.fetch_add(one_more, order::relaxed);
+        end.store(2, order::release);
+    }
+    void check() { require(word.load() == 3 * one_more, "a permit is lost, or a window ended twice"); }
+};
+
 // One failure in a row trips it. A failure of generation 0 is being recorded when generation 1 begins, and a success of
 // that is recorded and judged.
 template <bug B>
@@ -279,6 +305,8 @@ seeded_list part_bugs() {
         seed<bug::log_number_relaxed, log_of_one>("log_number_relaxed"),
         seed<bug::log_without_claim, log_of_two>("log_without_claim"),
         seed<bug::stale_evaluation, evaluation>("stale_evaluation"),
+        seed<bug::limit_by_store, limit_word>("limit_by_store"),
+        seed<bug::window_of_two, limit_word>("window_of_two"),
     };
 }
 

@@ -29,6 +29,9 @@ static_assert(sizeof(gcra::permits<std_atomics>) == cache_line &&
               sizeof(fixed_window::permits<std_atomics>) == cache_line);
 static_assert(sizeof(static_pipeline<rate_limit>) <= 2 * cache_line);
 static_assert(std_atomics::atomic<std::int64_t>::is_always_lock_free);
+// As docs/policies/limit.md says.
+static_assert(sizeof(static_pipeline<limit<gradient>>) == 1280 && sizeof(static_pipeline<limit<aimd>>) == 1216);
+
 // As docs/policies/throttle.md says.
 static_assert(sizeof(static_pipeline<throttle>) == 7680);
 static_assert(sizeof(static_pipeline<basic_throttle<{.shards = 1}>>) == 1920);

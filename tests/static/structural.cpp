@@ -22,6 +22,7 @@ static_assert(structural<retry_policy<>> && structural<retry_policy<fibonacci>>)
 static_assert(structural<breaker_policy<sliding_window>> && structural<breaker_policy<sliding_time_window>> &&
               structural<breaker_policy<consecutive_failures>>);
 static_assert(structural<rate_limit_policy<>> && structural<rate_limit_policy<fixed_window>>);
+static_assert(structural<limit_policy<gradient>> && structural<limit_policy<aimd>>);
 static_assert(structural<throttle_policy<>> && structural<throttle_options>);
 static_assert(structural<bulkhead_policy<>> && structural<bulkhead_options>);
 static_assert(structural<chain<timeout_policy, retry_policy<>, breaker_policy<>>>);

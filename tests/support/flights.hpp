@@ -13,6 +13,7 @@
 #include <expected>
 #include <optional>
 #include <system_error>
+#include <type_traits>
 
 namespace support {
 
@@ -28,7 +29,7 @@ class flights {
 
     explicit flights(const P& p)
       : policy(p)
-      , state(policy, clock) {
+      , state(made(policy, clock)) {
         keel::thread_slots::claim();
         clock.set(keel::time_point(std::chrono::seconds(1000)));
     }
@@ -57,6 +58,14 @@ class flights {
     keel::state_of<P, keel::manual_clock> state;
 
   private:
+    using state_type = keel::state_of<P, keel::manual_clock>;
+    static state_type made(const P& p, const keel::manual_clock& clock) {
+        if constexpr (std::is_constructible_v<state_type, const P&, const keel::manual_clock&>)
+            return state_type(p, clock);
+        else
+            return state_type(p);
+    }
+
     keel::call now() const {
         keel::call c{keel::clock_ref(clock)};
         c.turn_at(clock.now());
