@@ -6,10 +6,12 @@
 #include "context.hpp"
 #include "detail/lesser.hpp"
 #include "detail/macros.hpp"
+#include "duration.hpp"
+#include "error.hpp"
 #include "facts.hpp"
 #include "outcome.hpp"
 #include "policy.hpp"
-#include "rate/fixed_window.hpp"
+#include "rate/fixed_window.hpp" // IWYU pragma: export
 #include "rate/gcra.hpp"
 #include "rate/reservation.hpp"
 #include "sync/atomics.hpp"
