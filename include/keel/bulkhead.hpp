@@ -1,10 +1,14 @@
 #pragma once
 // SPDX-License-Identifier: BSL-1.0
 
+#include "call.hpp"
 #include "config.hpp"
 #include "detail/lesser.hpp"
 #include "detail/macros.hpp"
+#include "duration.hpp"
+#include "error.hpp"
 #include "facts.hpp"
+#include "outcome.hpp"
 #include "policy.hpp"
 #include "sync/fair_permits.hpp"
 

@@ -6,6 +6,7 @@
 #include "../detail/macros.hpp"
 #include "../error.hpp"
 #include "../named.hpp"
+#include "../policy.hpp"
 #include "../result.hpp"
 #include "channel.hpp"
 #include "express_lane.hpp"

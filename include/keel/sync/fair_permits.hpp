@@ -6,8 +6,8 @@
 #include "cache_line.hpp"
 
 #include <array>
+#include <atomic>
 #include <bit>
-#include <cstddef>
 #include <cstdint>
 
 namespace keel {
