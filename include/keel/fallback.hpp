@@ -160,7 +160,10 @@ struct fallback_maker {
     template <class Instead>
         requires std::copy_constructible<std::decay_t<Instead>>
     constexpr auto operator()(Instead&& instead) const {
-        return detail::validated(fallback_policy<std::decay_t<Instead>>(std::forward<Instead>(instead), {}));
+        // Not copied out of `validated`, which GCC 12 warns about for a std::function.
+        fallback_policy<std::decay_t<Instead>> made(std::forward<Instead>(instead), {});
+        detail::validated(made);
+        return made;
     }
 
     friend fallback_has_no_answer_write_fallback_of_a_value_or_function operator|(const fallback_maker&,
