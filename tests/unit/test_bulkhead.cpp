@@ -342,9 +342,10 @@ TEST_CASE("a call never waits past its deadline") {
         clock.advance(-20ms - 1ns);
     });
     // Nor does it begin to, with the deadline of a caller that has passed.
-    with_a_call_in(p, [&] {
+    keel::pipeline alone{one_that_waits, clock};
+    with_a_call_in(alone, [&] {
         const int before = clock.state->sleeps;
-        CHECK(p.attempt(keel::context(clock.now()), [] { return 1; }).error() == errc::bulkhead_full);
+        CHECK(alone.attempt(keel::context(clock.now()), [] { return 1; }).error() == errc::bulkhead_full);
         CHECK(clock.state->sleeps == before);
     });
 }
