@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-// expect: a_temporary_bulkhead_ends_before_the_pipeline__give_it_a_name
+// expect: a_temporary_bulkhead_ends_before_the_pipeline_so_give_it_a_name
 #include <keel/keel.hpp>
 
 #if defined(MISTAKE)
