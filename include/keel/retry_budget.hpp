@@ -111,7 +111,7 @@ class basic_retry_budget {
         std::uint64_t seen = word_.load(std::memory_order_acquire);
         for (;;) {
             const detail::budget_word left = detail::budget_word{seen}.after(successes_.sum(), config_).less_one();
-            if (word_.compare_exchange_weak(seen, left.bits, std::memory_order_acq_rel, std::memory_order_acquire))
+            if (word_.compare_exchange_weak(seen, left.bits, std::memory_order_release, std::memory_order_acquire))
                 return left.affords_retry(config_);
         }
     }
