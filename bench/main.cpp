@@ -139,6 +139,7 @@ void add_healthy() {
     });
 
     add_static<keel::retry<keel::exp_jitter>>("retry<exp_jitter>");
+    add_static<keel::retry<keel::exp_jitter>.budgeted()>("retry<exp_jitter>, budgeted (no read-modify-write)");
     add_static<keel::fallback(0)>("fallback(0) (no read-modify-write)");
     add_static<keel::breaker<keel::sliding_window>>("breaker<sliding_window>");
     add_static<keel::breaker<keel::consecutive_failures>>("breaker<consecutive_failures>");
@@ -180,6 +181,18 @@ void add_limits() {
         "rate_limit, odd intervals (1 read-modify-write)");
     add_static_with_clocks<rate_limit(keel::fixed_window{.limit = 1'000'000'000})>(
         "rate_limit, fixed window (1 read-modify-write)");
+}
+
+// What a failure that is not retried costs a budget: a compare-and-swap and the sum of the shards.
+void add_failures_of_a_budget() {
+    using failing = keel::static_pipeline<keel::retry<keel::exp_jitter>.budgeted()>;
+    add(
+        unhealthy, "no budget left: failed std::expected (1 read-modify-write)", no_clock, std::make_shared<failing>(),
+        [](failing& p, int n) { return p([n] { return bench::failing_work(n); }).has_value(); }, scale::all_threads);
+    using plain = keel::static_pipeline<keel::retry<keel::exp_jitter>({.attempts = 1})>;
+    add(
+        unhealthy, "no attempt left: failed std::expected", no_clock, std::make_shared<plain>(),
+        [](plain& p, int n) { return p([n] { return bench::failing_work(n); }).has_value(); }, scale::all_threads);
 }
 
 template <class Pipeline>
@@ -301,6 +314,7 @@ int main(int argc, char** argv) {
     add_healthy();
     add_limits();
     add_unhealthy();
+    add_failures_of_a_budget();
     benchmark::RunSpecifiedBenchmarks(&results);
     std::fputc('\n', stderr);
     results.print(raw_call, one_fetch_add, flags);

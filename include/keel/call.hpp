@@ -97,6 +97,18 @@ class call {
       , clock_(clock)
       , outer_(r.outer) {}
 
+    /// What `f` returns, called with what the function would see of the call now. Retries of calls inside of `f` are
+    /// among those of this call, where it has any: between the outermost `retry` and the function.
+    template <class F>
+    decltype(auto) tell(const F& f) {
+        const struct telling {
+            call& of;
+            const context told;
+            ~telling() { of.take_back(told); }
+        } now{*this, as_context()};
+        return f(now.told);
+    }
+
     /// For drivers. What is known of a call that has only begun: small enough for registers.
     struct entry {
         time_point now;

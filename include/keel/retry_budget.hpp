@@ -86,9 +86,9 @@ class basic_retry_budget {
     constexpr basic_retry_budget()
       : basic_retry_budget(retry_budget_config{}) {}
     /// Throws `invalid_config`.
-    constexpr explicit basic_retry_budget(const retry_budget_config& c)
-      : config_(detail::validated(c))
-      , word_(detail::budget_word::of(c.most(), 0).bits) {}
+    constexpr explicit basic_retry_budget(const retry_budget_config& configured)
+      : config_(detail::validated(configured))
+      , word_(detail::budget_word::of(configured.most(), 0).bits) {}
     basic_retry_budget(const basic_retry_budget&) = delete;
     basic_retry_budget& operator=(const basic_retry_budget&) = delete;
 
@@ -111,7 +111,7 @@ class basic_retry_budget {
         std::uint64_t seen = word_.load(std::memory_order_acquire);
         for (;;) {
             const detail::budget_word left = detail::budget_word{seen}.after(successes_.sum(), config_).less_one();
-            if (word_.compare_exchange_weak(seen, left.bits, std::memory_order_acq_rel, std::memory_order_acquire))
+            if (word_.compare_exchange_weak(seen, left.bits, std::memory_order_release, std::memory_order_acquire))
                 return left.affords_retry(config_);
         }
     }

@@ -5,3 +5,7 @@ int fetch(int key) {
     asm volatile("" : "+r"(key));
     return key;
 }
+int fetch(int key, const keel::context& c) {
+    asm volatile("" : "+r"(key) : "r"(&c) : "memory");
+    return key;
+}

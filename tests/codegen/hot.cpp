@@ -29,6 +29,12 @@ keel::static_pipeline<keel::breaker<keel::basic_sliding_window<{.count_overdue =
                       keel::cached_clock>
     overdue;
 keel::pipeline stored{chain, keel::cached_clock{}};
+constinit keel::retry_budget budget;
+constexpr auto budgeted_chain =
+    keel::timeout(50ms) | keel::retry<keel::exp_jitter>({.budget = &budget}) | keel::breaker<keel::sliding_window>;
+keel::static_pipeline<budgeted_chain, keel::cached_clock> budgeted;
+keel::pipeline budgeted_stored{budgeted_chain, keel::cached_clock{}};
+const keel::context around(keel::time_point::max() - 1ns);
 keel::static_pipeline<keel::timeout(50ms) | keel::retry<keel::exp_jitter>({.attempts = 1}) |
                           keel::breaker<keel::sliding_window>({.minimum_calls = 1, .open_for = 24h}),
                       keel::cached_clock>
@@ -70,6 +76,21 @@ int hot_static_value(int key, void*) {
 int hot_stored(int key, void*) {
     return stored([&] { return fetch(key); });
 }
+int hot_told(int key, void*) {
+    return fixed([&](const keel::context& c) { return fetch(key, c); });
+}
+int hot_told_stored(int key, void*) {
+    return stored([&](const keel::context& c) { return fetch(key, c); });
+}
+int hot_nested(int key, void*) {
+    return fixed(around, [&] { return fetch(key); });
+}
+int hot_budgeted(int key, void*) {
+    return budgeted([&] { return fetch(key); });
+}
+int hot_budgeted_stored(int key, void*) {
+    return budgeted_stored([&] { return fetch(key); });
+}
 int hot_overdue(int key, void*) {
     return overdue([&] { return fetch(key); });
 }
@@ -105,6 +126,11 @@ const path* find_path(const char* name) {
         {"hot_answering", hot_answering, nullptr},
         {"hot_static_value", hot_static_value, nullptr},
         {"hot_stored", hot_stored, nullptr},
+        {"hot_told", hot_told, nullptr},
+        {"hot_told_stored", hot_told_stored, nullptr},
+        {"hot_nested", hot_nested, nullptr},
+        {"hot_budgeted", hot_budgeted, nullptr},
+        {"hot_budgeted_stored", hot_budgeted_stored, nullptr},
         {"hot_overdue", hot_overdue, nullptr},
         {"hot_flat_passed", hot_flat_passed, &by_hand},
         {"hot_static_passed", hot_static_passed, &fixed},

@@ -112,6 +112,10 @@ int main() {
     listed<keel::exp_jitter>("retry", "backoff.")("base", retry.backoff.base)("factor", retry.backoff.factor)(
         "cap", retry.backoff.cap);
 
+    const keel::retry_budget_config budget;
+    listed<keel::retry_budget_config>("retry", "retry_budget::")("max_tokens", budget.max_tokens)("ratio",
+                                                                                                  budget.ratio);
+
     listed<keel::constant>("retry", "constant::")("every", keel::constant{}.every);
     listed<keel::linear>("retry", "linear::")("step", keel::linear{}.step).nested().nested();
     listed<keel::decorrelated_jitter>("retry", "decorrelated_jitter::")("factor", keel::decorrelated_jitter{}.factor)

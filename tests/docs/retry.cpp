@@ -64,6 +64,34 @@ void hints() {
     assert(found == 42 && time.now() - keel::time_point{} >= 3s);
 }
 
+constinit keel::retry_budget to_payments{{.max_tokens = 100, .ratio = 0.1}};
+
+constexpr auto shared = keel::timeout(1s) | keel::retry<keel::exp_jitter>({.attempts = 5, .budget = &to_payments});
+constexpr auto own = keel::retry<keel::exp_jitter>.budgeted();
+constexpr auto small = keel::retry<keel::exp_jitter>({.attempts = 5}).budgeted({.max_tokens = 10, .ratio = 0.2});
+
+void budgets() {
+    const auto fail = []() -> int { throw io_error(); };
+    for (int call = 0; call < 10; ++call)
+        assert(attempts(shared, fail) == 5);
+    assert(to_payments.tokens() == 50); // half of them
+    assert(attempts(shared, fail) == 1);
+    assert(attempts(own, fail) == 3 && attempts(small, fail) == 5);
+}
+
+void nested_calls() {
+    keel::manual_clock time;
+    keel::pipeline outer{keel::retry<keel::exp_jitter>({.attempts = 3}), time};
+    keel::pipeline inner{keel::retry<keel::exp_jitter>({.attempts = 3}), time};
+    int made = 0;
+    const auto failing = [&]() -> int {
+        ++made;
+        throw io_error();
+    };
+    const auto nested = outer.attempt([&](const keel::context& c) { return inner(c, failing); });
+    assert(!nested && made == 3); // and not nine
+}
+
 void deadline() {
     keel::manual_clock time;
     keel::pipeline p{keel::timeout(50ms) | keel::retry_on(keel::schedule{10ms, 40ms, 10ms}), time};
@@ -94,6 +122,8 @@ int main() {
     usage();
     selecting();
     hints();
+    budgets();
+    nested_calls();
     deadline();
     open_circuit();
     repeatable();

@@ -40,6 +40,16 @@ static_assert(sizeof(static_pipeline<basic_throttle<{.shards = 1, .buckets = 4}>
 static_assert(sizeof(fair_permits<256>) == 64 + 4 * 256);
 static_assert(sizeof(static_pipeline<bulkhead>) == 64 + 4 * 256 + 64);
 
+// As docs/policies/retry.md says: a line for each shard, one for the threads that have none, and one for the tokens.
+static_assert(sizeof(retry_budget) == 18 * cache_line && alignof(retry_budget) == cache_line);
+static_assert(sizeof(static_pipeline<retry<>.budgeted()>) <= 19 * cache_line);
+// Whose budget is elsewhere keeps nothing.
+constinit retry_budget elsewhere;
+static_assert(sizeof(static_pipeline<retry<>({.budget = &elsewhere})>) == 1);
+
+// A context, which a function gets a reference to, is 48 bytes on the stack of its caller.
+static_assert(sizeof(context) == 48);
+
 // What is handed about on every call travels in registers.
 static_assert(sizeof(circuit_permit) == 16 && std::is_trivially_copyable_v<circuit_permit>);
 static_assert(sizeof(detail::junction) == 8 && std::is_trivially_copyable_v<detail::junction>);
@@ -52,7 +62,7 @@ static_assert(sizeof(admission) == 16 && sizeof(verdict) == 16);
 using stateless = chain<timeout_policy, retry_policy<>>;
 static_assert(sizeof(static_pipeline < timeout | retry < >>) <= 3);
 static_assert(sizeof(static_pipeline < fallback(0) | timeout >) <= 3);
-static_assert(sizeof(pipeline<stateless>) <= sizeof(stateless) + 16);
+static_assert(sizeof(pipeline<stateless>) <= sizeof(stateless) + 8);
 static_assert(sizeof(pipeline<stateless, manual_clock>) > sizeof(pipeline<stateless>));
 static_assert(sizeof(static_pipeline < timeout | breaker < >>) <= sizeof(circuit<sliding_window>) + cache_line);
 static_assert(sizeof(static_pipeline < breaker<> | breaker < >>) >= 2 * sizeof(circuit<sliding_window>));

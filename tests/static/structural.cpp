@@ -19,6 +19,11 @@ concept structural = requires { typename constant<T{}>; };
 static_assert(structural<nanos> && !structural<std::chrono::nanoseconds>);
 static_assert(structural<timeout_policy>);
 static_assert(structural<retry_policy<>> && structural<retry_policy<fibonacci>>);
+static_assert(structural<retry_budget_config>);
+template <auto Policy>
+inline constexpr bool is_argument = true;
+constinit retry_budget shared_budget;
+static_assert(is_argument<retry<>.budgeted()> && is_argument<retry<>({.budget = &shared_budget})>);
 static_assert(structural<breaker_policy<sliding_window>> && structural<breaker_policy<sliding_time_window>> &&
               structural<breaker_policy<consecutive_failures>>);
 static_assert(structural<rate_limit_policy<>> && structural<rate_limit_policy<fixed_window>>);

@@ -6,6 +6,7 @@
 #include <keel/backoff/views.hpp>
 #include <keel/breaker.hpp>
 #include <keel/clock/manual_clock.hpp>
+#include <keel/fallback.hpp>
 #include <keel/named.hpp>
 #include <keel/pipeline.hpp>
 #include <keel/retry.hpp>
@@ -26,6 +27,7 @@
 #include <random>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 using namespace std::chrono_literals;
@@ -234,6 +236,42 @@ TEST_CASE("a budgeted and a named retry share their retries like any other") {
     keel::pipeline inside{tries(9).budgeted()};
     retrying outer{tries(3)};
     CHECK(together(outer, inside) == 3);
+}
+
+TEST_CASE("a fallback's function is in an attempt where it is inside of a retry, and in none outside") {
+    retrying replica{tries(3)};
+    int n = 0;
+    const auto ask_replica = [&](const keel::failure&, const context& c) -> int {
+        return replica(c, [&]() -> int { throw ++n; });
+    };
+    keel::pipeline outside{keel::fallback(ask_replica) | tries(3)};
+    CHECK_THROWS_AS(outside([]() -> int { throw 0; }), int);
+    CHECK(n == 3);
+    n = 0;
+    keel::pipeline inside{tries(4) | keel::fallback(ask_replica)};
+    CHECK_THROWS_AS(inside([]() -> int { throw 0; }), int);
+    CHECK(n == 4); // as many as that call has attempts
+    n = 0;
+    retrying around{tries(2)};
+    CHECK_THROWS_AS(around([&](const context& c) -> int { return outside(c, []() -> int { throw 0; }); }), int);
+    CHECK(n == 1);
+}
+
+TEST_CASE("a retry of a retry without a number begins with all of its retries again") {
+    struct again_once {
+        struct frame {
+            bool done = false;
+        };
+        keel::admission admit(keel::call&, frame& f) const { return f = {}, keel::proceed; }
+        keel::verdict settle(keel::call&, frame& f, const keel::outcome& o) const {
+            if (o.succeeded() || std::exchange(f.done, true)) return keel::verdict::keep();
+            return keel::verdict::again_after(keel::nanos(0));
+        }
+    };
+    using keel::operator|;
+    keel::pipeline p{again_once{} | tries(2)};
+    retrying inner{tries(9)};
+    CHECK(together(p, inner) == 4);
 }
 
 TEST_CASE("a chain says how many retries it can make") {

@@ -4,6 +4,7 @@
 #include <keel/backoff/equal_jitter.hpp>
 #include <keel/breaker.hpp>
 #include <keel/retry.hpp>
+#include <keel/retry_budget.hpp>
 #include <keel/strict.hpp>
 #include <keel/through.hpp>
 #include <keel/timeout.hpp>
@@ -85,6 +86,10 @@ TEST_CASE("strict refuses retries with neither a budget nor a breaker") {
           "keel: retry.attempts = 3: attempts with neither a budget nor a breaker can storm the callee: add one of "
           "them");
     CHECK(said_of(timeout | budgeted{}).empty());
+    static retry_budget budget;
+    CHECK(said_of(timeout | retry<>({.budget = &budget})).empty());
+    CHECK(said_of(timeout | retry<>.budgeted()).empty());
+    CHECK(!said_of(timeout | retry<>({.budget = nullptr})).empty());
     keel::circuit<> shared;
     CHECK(said_of(retry<> | through(shared)).empty());
 }

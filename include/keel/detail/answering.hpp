@@ -45,9 +45,9 @@ concept looks_like_a_function = is_function_pointer<A> || has_call_operator<A>;
 
 template <class A, class Failure>
     requires answers_when_told<A, Failure>
-decltype(auto) ask(const A& f, [[maybe_unused]] const Failure& why, [[maybe_unused]] const call& c) {
+decltype(auto) ask(const A& f, [[maybe_unused]] const Failure& why, [[maybe_unused]] call& c) {
     if constexpr (told_failure_and_context<A, Failure>)
-        return f(why, c.as_context());
+        return c.tell([&](const context& told) -> decltype(auto) { return f(why, told); });
     else if constexpr (told_failure<A, Failure>)
         return f(why);
     else
@@ -59,10 +59,8 @@ template <class A, class R>
 inline constexpr bool is_answering_function = false;
 template <class A, class R>
     requires answers_when_told<A, failure_of<R>>
-inline constexpr bool is_answering_function<A, R> =
-    gives_result<decltype(detail::ask(std::declval<const A&>(), std::declval<const failure_of<R>&>(),
-                                      std::declval<const call&>())),
-                 R>;
+inline constexpr bool is_answering_function<A, R> = gives_result<
+    decltype(detail::ask(std::declval<const A&>(), std::declval<const failure_of<R>&>(), std::declval<call&>())), R>;
 template <class A, class R>
 inline constexpr bool is_answer =
     gives_result<const A&, R> && (std::same_as<A, typename contents<R>::value> || !looks_like_a_function<A>);

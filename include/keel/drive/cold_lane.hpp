@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSL-1.0
 
 #include "../call.hpp"
+#include "../context.hpp"
 #include "../clock/clock.hpp"
 #include "../detail/lesser.hpp"
 #include "../detail/macros.hpp"
@@ -52,8 +53,8 @@ class cold_lane {
       , admitted_(where.admitted())
       , settled_(where.settled())
       , invoked_(where.invoked()) {
-        // Only what a function was told can have become less.
-        if (!takes_context<F> || !invoked_) call_.retries_left = pipeline.retries();
+        // What a function was told can have become less, and is what it is.
+        if (admitted_ > outermost_retry && !(takes_context<F> && invoked_)) call_.retries_left = pipeline.retries();
     }
 
     /// The function has not run yet, or has thrown what is being handled now.
@@ -73,6 +74,7 @@ class cold_lane {
 
   private:
     static constexpr std::size_t size = Pipeline::size;
+    static constexpr std::size_t outermost_retry = Pipeline::parts::outermost_retry;
 
     result go_on() {
         run_inside<0>();
@@ -96,6 +98,7 @@ class cold_lane {
                 const admission a = hooks<I>().admit(call_, frame<I>());
                 if (!a.granted()) return outcome_.refuse(a.reason, a.retry_after);
             }
+            if (I == outermost_retry && I >= admitted_) call_.retries_left = pipeline_.retries();
             dropped_on_unwinding<I> guard{*this, I < size - settled_};
             for (;;) {
                 run_inside<I + 1>();
@@ -108,6 +111,8 @@ class cold_lane {
                 if (!call_.may_try()) break; // the wait was longer than it should be, or no longer wanted
             }
             guard.armed = false;
+            // What policies further out do is in no attempt of it.
+            if (I == outermost_retry) call_.retries_left = any_number_of_retries;
         }
     }
 

@@ -22,8 +22,8 @@ struct stored_chain {
 
     explicit stored_chain(const Chain& c)
       : chain_(c)
-      , wants_settle_time_(c.needs().settle_time)
-      , retries_(c.retries()) {}
+      , retries_(c.retries())
+      , wants_settle_time_(c.needs().settle_time) {}
 
     template <std::size_t I>
     KEEL_ALWAYS_INLINE const auto& get() const noexcept {
@@ -36,8 +36,8 @@ struct stored_chain {
 
   private:
     Chain chain_;
-    bool wants_settle_time_;
     std::uint32_t retries_;
+    bool wants_settle_time_; // last: what stands behind this may use the bytes that it leaves
 };
 
 template <auto Chain>
@@ -122,6 +122,15 @@ struct parts<std::index_sequence<I...>, chain<P...>, Clock> {
             ++i;
         return i;
     }
+
+    /// Where the retries begin that calls inside an attempt share; the size where there are none.
+    static constexpr std::size_t outermost_retry = [] {
+        constexpr bool counts[] = {counts_retries<P>..., true};
+        std::size_t i = 0;
+        while (!counts[i])
+            ++i;
+        return i;
+    }();
 
     /// Whether a call that is not admitted may begin anew: all policies but the last leave nothing to give back.
     static constexpr bool can_start_over = ((I + 1 == sizeof...(P) || can_let_pass<P>) && ...);
