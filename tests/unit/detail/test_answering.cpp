@@ -75,7 +75,7 @@ static_assert(!answers<int>([n = 1]() mutable { return ++n; }) && !answers<int>(
 
 TEST_CASE("a function is told what it asks for, and the most where it takes less too") {
     const keel::failure why(keel::errc::throttled);
-    const keel::call c;
+    keel::call c;
     CHECK(ask([] { return 1; }, why, c) == 1);
     CHECK(ask([](const keel::failure& f) { return f == keel::errc::throttled ? 2 : 0; }, why, c) == 2);
     CHECK(ask([](const auto& f, const auto& seen) { return f.is_rejection() && seen.attempt() == 0 ? 3 : 0; }, why,
