@@ -46,6 +46,18 @@ TEST_CASE("a call reads the clock once for each of its turns, when somebody asks
     CHECK(reads == 2);
 }
 
+TEST_CASE("the context of a call is what the function would see of it") {
+    keel::manual_clock clock;
+    call c = begun_with(keel::clock_ref(clock));
+    c.deadline = time_point(5s);
+    c.attempt = 2;
+    clock.advance(2s);
+    const keel::context seen = c.as_context();
+    CHECK(seen.deadline() == time_point(5s));
+    CHECK(seen.remaining() == 3s);
+    CHECK(seen.attempt() == 2);
+}
+
 TEST_CASE("a call's wait is a turn of it") {
     keel::manual_clock clock;
     call c = begun_with(keel::clock_ref(clock));

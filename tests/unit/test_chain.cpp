@@ -56,6 +56,16 @@ TEST_CASE("the first thing that is wrong with a chain is found from the outside 
     CHECK(!(good | good).validate());
     CHECK((good | bad | worse).validate().value == 2);
     CHECK((worse | bad).validate().value == 3);
+    for (const int broken : {0, 1, 2, 3, 4, 5}) {
+        CAPTURE(broken);
+        const auto nth = [&](int n) { return numbered{n, n == broken}; };
+        const auto found = [&](const auto& chain) { return chain.validate() ? chain.validate().value : -1; };
+        const auto three = nth(0) | nth(1) | nth(2), others = nth(3) | nth(4) | nth(5);
+        CHECK(found(nth(0) | nth(1)) == (broken < 2 ? broken : -1));
+        CHECK(found(three) == (broken < 3 ? broken : -1));
+        CHECK(found(three | nth(3)) == (broken < 4 ? broken : -1));
+        CHECK(found(three | others) == broken);
+    }
     auto broken = keel::timeout;
     broken.config.after = keel::nanos(-1);
     CHECK((broken | keel::retry<>).validate().policy == std::string_view("timeout"));

@@ -3,12 +3,16 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdlib>
 #include <exception>
 #include <memory>
 #include <ostream>
 #include <stdexcept>
 #include <string>
+#include <sys/types.h>
+#include <sys/wait.h>
 #include <system_error>
+#include <unistd.h>
 #include <utility>
 #include <variant>
 
@@ -95,6 +99,20 @@ TEST_CASE("error_of holds the function's own error, or one of its rejections") {
     late = own{5};
     late.error()->code = 6;
     CHECK(late.error()->code == 6);
+}
+
+TEST_CASE("a reason that a chain does not declare ends the program") {
+    const pid_t child = ::fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+        std::set_terminate([] { std::exit(3); });
+        static_cast<void>(failing::of(errc::refused));
+        std::_Exit(0);
+    }
+    int status = 0;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    REQUIRE(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 3);
 }
 
 TEST_CASE("error_of is visited like the variant that it is") {

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <exception>
 #include <expected>
 #include <ostream>
@@ -10,6 +11,7 @@
 #include <system_error>
 #include <utility>
 
+using namespace std::chrono_literals;
 using keel::ending;
 using keel::errc;
 using keel::outcome_of;
@@ -47,6 +49,7 @@ TEST_CASE("a returned value is a success") {
     CHECK(o.succeeded());
     CHECK(*o.result() == 7);
     CHECK(o.default_ending() == ending::succeeded);
+    CHECK(o.retry_after() == 0ns);
 }
 
 TEST_CASE("a returned error is returned, and no success") {

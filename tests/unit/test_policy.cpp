@@ -55,6 +55,22 @@ struct answering {
     keel::admission admit(keel::call&, auto&) const { return hooks->push_back(1), keel::proceed; }
     keel::verdict settle(keel::call&, auto&, auto&) const { return hooks->push_back(2), keel::verdict::keep(); }
 };
+/// As above, as often as its pipeline has been told to.
+struct answering_from_state {
+    template <class Clock>
+    struct state {
+        int left = 0;
+        explicit state(const answering_from_state&) {}
+    };
+    bool answer(auto& s, keel::call&, auto&, auto& o) const {
+        if (s.left == 0) return false;
+        --s.left;
+        if constexpr (requires { o.emplace([] { return 42; }); }) o.emplace([] { return 42; });
+        return true;
+    }
+    keel::admission admit(auto&, keel::call&, auto&) const { return keel::proceed; }
+    keel::verdict settle(auto&, keel::call&, auto&, auto&) const { return keel::verdict::keep(); }
+};
 struct bare {
     keel::admission admit(keel::call&, auto&) const { return keel::proceed; }
     keel::verdict settle(keel::call&, auto&, auto&) const { return keel::verdict::keep(); }
@@ -175,4 +191,13 @@ TEST_CASE("a policy that answers stands in for everything inside it, and those o
     keel::pipeline q{answering{nullptr, &hooks}};
     CHECK(q([] { return 1; }) == 1);
     CHECK(hooks == std::vector{1, 2});
+}
+
+TEST_CASE("a policy that answers may do so from its state") {
+    keel::pipeline p{keel::named<"cache">(answering_from_state{})};
+    CHECK(p([] { return 1; }) == 1);
+    p.get<"cache">().left = 2;
+    CHECK(p([] { return 1; }) == 42);
+    CHECK(p.attempt([] { return 1; }).value() == 42);
+    CHECK(p([] { return 1; }) == 1);
 }

@@ -45,6 +45,9 @@ TEST_CASE("unit is in [0, 1) and fills it evenly") {
 }
 
 TEST_CASE("the generator serves the standard distributions") {
+    const auto least = &keel::random_source::min, most = &keel::random_source::max;
+    CHECK(least() == 0);
+    CHECK(most() == ~std::uint64_t{0});
     keel::random_source random(5);
     std::uniform_int_distribution<int> dice(1, 6);
     std::set<int> seen;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "support/cold_only.hpp"
 #include "support/naive_retry_budget.hpp"
+#include "support/overtaken_atomics.hpp"
 #include "support/results.hpp"
 
 #include <keel/backoff/constant.hpp>
@@ -392,3 +393,23 @@ static_assert(std::is_same_v<decltype(keel::retry<>({.attempts = 5})), keel::ret
 static_assert(std::is_same_v<decltype(keel::retry<>({})), keel::retry_policy<>>);
 static_assert(!std::is_same_v<decltype(keel::retry<>({.budget = nullptr})), keel::retry_policy<>>);
 static_assert(!std::is_copy_constructible_v<retry_budget> && !std::is_move_constructible_v<retry_budget>);
+
+TEST_CASE("of two failures that are told at once, both are paid for") {
+    keel::basic_retry_budget<2, support::overtaken_atomics<support::exchanges::weak>> budget{
+        {.max_tokens = 4, .ratio = 0.5}};
+    support::meanwhile = [&] { CHECK(budget.failure()); };
+    CHECK(!budget.failure());
+    CHECK(!support::meanwhile);
+    CHECK(budget.tokens() == 2);
+}
+
+TEST_CASE("a retry tells whether it has a budget") {
+    auto of_its_own = keel::retry<keel::constant>({.attempts = 3}).budgeted({.max_tokens = 4});
+    auto shared = through_it;
+    retry_budget* const none = nullptr;
+    auto without = keel::retry<keel::constant>({.attempts = 3, .budget = none});
+    CHECK(of_its_own.facts().has_budget);
+    CHECK(shared.facts().has_budget);
+    CHECK(!without.facts().has_budget);
+    CHECK(shared.facts().attempts == 3);
+}

@@ -60,6 +60,12 @@ TEST_CASE("retry waits no less than its backoff, whatever the failure asks for")
     CHECK(waits(steady_retry, [] { return result(1); }) == 0ms);
 }
 
+TEST_CASE("a value that counts as a failure asks for no wait") {
+    const auto until_one = steady_retry.failing_if([](int v) { return v != 1; });
+    CHECK(waits(until_one, [] { return result(2); }) == 10ms);
+    CHECK(waits(until_one, [] { return result(1); }) == 0ms);
+}
+
 TEST_CASE("retry ends now where what the failure asks for does not fit before the deadline") {
     CHECK(waits(keel::timeout(1s) | steady_retry, error_after(1000ms)) == 0ms);
     CHECK(waits(keel::timeout(1s) | steady_retry, error_after(999ms)) == 999ms);

@@ -440,3 +440,9 @@ TEST_CASE("throttle refuses values out of range") {
     CHECK(message([] { return keel::basic_throttle<{.buckets = 3}>({.span = 21ns}); }) == "accepted");
     static_assert(!keel::throttle.validate());
 }
+
+TEST_CASE("a throttle tells that it stops calling what fails") {
+    auto p = keel::throttle;
+    CHECK(p.facts().is_breaker);
+    CHECK(!p.facts().holds_permit);
+}

@@ -7,8 +7,11 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <optional>
+#include <pthread.h>
 #include <string>
+#include <system_error>
 #include <thread>
 
 using namespace std::chrono_literals;
@@ -57,6 +60,19 @@ TEST_CASE("a ticker ticks each millisecond unless told otherwise") {
     while (ticks < 2)
         std::this_thread::yield();
     CHECK(periodic);
+}
+
+TEST_CASE("a ticker that gets no thread says so") {
+    const support::no_sleeping here([](keel::time_point) { return 0; });
+    ::pthread_attr_t normal;
+    REQUIRE(::pthread_getattr_default_np(&normal) == 0);
+    // No address space has room for such a stack.
+    ::pthread_attr_t vast = normal;
+    REQUIRE(::pthread_attr_setstacksize(&vast, std::size_t{1} << 60) == 0);
+    REQUIRE(::pthread_setattr_default_np(&vast) == 0);
+    CHECK_THROWS_AS(keel::ticker{}, std::system_error);
+    REQUIRE(::pthread_setattr_default_np(&normal) == 0);
+    CHECK_NOTHROW(keel::ticker{});
 }
 
 TEST_CASE("a ticker refuses a period that is not positive") {

@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <keel/backoff/backoff.hpp>
+#include <keel/backoff/constant.hpp>
 #include <keel/backoff/decorrelated_jitter.hpp>
+#include <keel/backoff/equal_jitter.hpp>
+#include <keel/backoff/exp_jitter.hpp>
 #include <keel/backoff/exponential.hpp>
+#include <keel/backoff/fibonacci.hpp>
+#include <keel/backoff/linear.hpp>
+#include <keel/random.hpp>
 
 #include <doctest/doctest.h>
 
@@ -10,6 +16,7 @@
 #include <cstdint>
 #include <ranges>
 #include <set>
+#include <vector>
 
 using namespace std::chrono_literals;
 using namespace keel::detail;
@@ -78,5 +85,23 @@ TEST_CASE("a backoff that goes by its history has it as a range too") {
         CHECK(nanos(delay) >= nanos(10ms));
         CHECK(nanos(delay).count <= 3 * before.count);
         previous = delay;
+    }
+}
+
+TEST_CASE_TEMPLATE("every backoff is a range of its delays", B, keel::constant, keel::decorrelated_jitter,
+                   keel::equal_jitter, keel::exp_jitter, keel::exponential, keel::fibonacci, keel::linear) {
+    keel::thread_random().seed(3);
+    const B b{};
+    std::vector<nanos> read;
+    for (const auto delay : b) {
+        read.push_back(delay);
+        if (read.size() == 4) break;
+    }
+    keel::thread_random().seed(3);
+    delay_sequence<B> one_by_one;
+    for (const nanos delay : read) {
+        nanos next;
+        CHECK(one_by_one.advance(b, next));
+        CHECK(delay == next);
     }
 }

@@ -52,6 +52,8 @@ TEST_CASE("decorrelated_jitter names the field that is out of range") {
     CHECK(!keel::decorrelated_jitter{}.validate());
     CHECK(keel::decorrelated_jitter{.base = 0ns}.validate().field == std::string_view("backoff.base"));
     CHECK(keel::decorrelated_jitter{.factor = 0.5}.validate().field == std::string_view("backoff.factor"));
+    CHECK(keel::decorrelated_jitter{.factor = 1e6 + 1}.validate().field == std::string_view("backoff.factor"));
+    CHECK(!keel::decorrelated_jitter{.factor = 1e6}.validate());
     CHECK(keel::decorrelated_jitter{.cap = -1s}.validate().field == std::string_view("backoff.cap"));
     CHECK(keel::decorrelated_jitter{.base = 2s}.validate().field == std::string_view("backoff.cap"));
 }

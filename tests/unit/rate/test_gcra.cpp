@@ -57,6 +57,7 @@ std::uint64_t first_seed() {
 
 TEST_CASE("after a rest a burst passes, and then one every interval") {
     rate_limiter<> limiter{{.rate = 50, .per = 1s, .burst = 5}};
+    CHECK(limiter.config().burst == 5);
     CHECK(taken_at(limiter, 7s) == 5);
     const auto refused = limiter.try_acquire(at(7s));
     CHECK(!refused);

@@ -2,10 +2,14 @@
 #include "support/differential.hpp"
 #include "support/recorder.hpp"
 
+#include <keel/sync/atomics.hpp>
 #include <keel/window/sliding_time_window.hpp>
 
+#include <atomic>
+#include <cstdint>
 #include <string_view>
 #include <thread>
+#include <type_traits>
 
 using namespace std::chrono_literals;
 using keel::judgement;
@@ -20,6 +24,33 @@ using config = keel::breaker_config<sliding_time_window>;
 /// Ten buckets of one second; fails at half, with two calls.
 recorder ten_seconds(int minimum = 2) { return recorder(config{.failure_rate = 0.5, .minimum_calls = minimum}); }
 constexpr time_point start(1000s);
+
+/// While it fills, what is stored in a bucket is as if all that it has room for had been counted before.
+struct filling_atomics : keel::std_atomics {
+    static inline bool fills = false;
+    template <class T>
+    struct atomic : std::atomic<T> {
+        using std::atomic<T>::atomic;
+        void store(T value, std::memory_order order) noexcept {
+            if constexpr (std::is_same_v<T, std::uint64_t>) {
+                if (fills) value |= 0xffff'ffff;
+            }
+            std::atomic<T>::store(value, order);
+        }
+    };
+};
+/// Every other exchange that may fail for no reason does.
+struct fickle_atomics : keel::std_atomics {
+    static inline unsigned exchanges = 0;
+    template <class T>
+    struct atomic : std::atomic<T> {
+        using std::atomic<T>::atomic;
+        bool compare_exchange_weak(T& seen, T next, std::memory_order won,
+                                   std::memory_order lost = std::memory_order_relaxed) noexcept {
+            return ++exchanges % 2 == 0 && std::atomic<T>::compare_exchange_strong(seen, next, won, lost);
+        }
+    };
+};
 } // namespace
 
 TEST_CASE("a time window decides nothing below the minimum of calls, however long it takes") {
@@ -194,6 +225,31 @@ TEST_CASE("a bucket starts over in another epoch, keeps what came a little later
     CHECK(bucket::of(7, 0).age(9) == 2);
     CHECK(bucket::of(0xffff'ffff, 0).age(1) == 2);
     CHECK(bucket::of(9, 0).age(7) > 0x8000'0000);
+    CHECK(bucket::of(9, 0).is_ahead(7));
+    CHECK(!bucket::of(7, 0).is_ahead(7));
+    CHECK(!bucket::of(7, 0).is_ahead(9));
+}
+
+TEST_CASE("a success is not counted on the healthy path where its bucket has no room for one more") {
+    support::recorder<sliding_time_window, filling_atomics> r(config{});
+    filling_atomics::fills = true;
+    r.record(false, start);
+    filling_atomics::fills = false;
+    const std::uint64_t full = r.counts.total();
+    keel::call c;
+    c.turn_at(start);
+    CHECK(!r.counts.try_success(r.config.window, c));
+    r.record(false, start);
+    CHECK(r.counts.total() == full + 1);
+}
+
+TEST_CASE("an exchange that fails for no reason is made again") {
+    support::recorder<sliding_time_window, fickle_atomics> r(config{.failure_rate = 0.5, .minimum_calls = 1});
+    r.record(2, true, start);
+    CHECK(r.counts.counted(r.config.window, start, 0).failed == 2);
+    r.start_over(start);
+    CHECK(r.judge(start) == judgement::too_few);
+    CHECK(fickle_atomics::exchanges >= 8);
 }
 
 TEST_CASE("a time window judges 11,000 results as those of its buckets written down, after every one") {
