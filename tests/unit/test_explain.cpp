@@ -5,8 +5,14 @@
 #include <keel/backoff/fibonacci.hpp>
 #include <keel/backoff/linear.hpp>
 #include <keel/breaker.hpp>
+#include <keel/bulkhead.hpp>
 #include <keel/explain.hpp>
+#include <keel/fallback.hpp>
+#include <keel/limit.hpp>
+#include <keel/rate_limit.hpp>
 #include <keel/retry.hpp>
+#include <keel/retry_budget.hpp>
+#include <keel/throttle.hpp>
 #include <keel/timeout.hpp>
 
 #include <doctest/doctest.h>
@@ -64,6 +70,55 @@ TEST_CASE("explain tells the order, what bounds what, and what it comes to") {
           "retry: runs what fails again, up to 3 times, waits for up to 10050 us\n"
           "  your function\n"
           "at most 3 attempts\n");
+}
+
+TEST_CASE("explain knows what each policy may wait for and refuse") {
+    CHECK(text_of(fallback(0) | timeout(1s) | retry<exp_jitter> | breaker<sliding_window>) ==
+          "fallback: answers for what fails\n"
+          "  timeout: bounds all that is inside, 1 s\n"
+          "    retry: runs what fails again, up to 3 times, waits for up to 30 ms\n"
+          "      breaker: refuses while its circuit is open\n"
+          "        your function\n"
+          "at most 3 attempts in 1 s\n");
+    CHECK(text_of(retry<>({.attempts = 2, .backoff = {.base = 10ms, .cap = 1s}}) |
+                  bulkhead({.permits = 8, .max_wait = 20ms}) | timeout(100ms)) ==
+          "retry: runs what fails again, up to 2 times, waits for up to 10 ms\n"
+          "  bulkhead: refuses while all its permits are out, waits for up to 20 ms\n"
+          "    timeout: bounds all that is inside, 100 ms\n"
+          "      your function\n"
+          "at most 2 attempts in 250 ms; may be refused: timed out, bulkhead full\n");
+    CHECK(text_of(rate_limit({.rate = 100, .burst = 10, .max_wait = 50ms}) | breaker<> | timeout(30ms)) ==
+          "rate_limit: refuses what comes too fast, waits for up to 50 ms\n"
+          "  breaker: refuses while its circuit is open\n"
+          "    timeout: bounds all that is inside, 30 ms\n"
+          "      your function\n"
+          "at most 1 attempt in 80 ms; may be refused: timed out, circuit open, rate limited\n");
+    CHECK(text_of(throttle | limit<> | timeout(2s)) ==
+          "throttle: leaves calls out while too few succeed\n"
+          "  limit: refuses while as many calls as it has found right are inside\n"
+          "    timeout: bounds all that is inside, 2 s\n"
+          "      your function\n"
+          "at most 1 attempt in 2 s; may be refused: timed out, throttled, limit exceeded\n");
+    static retry_budget budget;
+    CHECK(text_of(timeout(500ms) | retry<>({.budget = &budget}) | throttle | rate_limit({.rate = 5, .burst = 5})) ==
+          "timeout: bounds all that is inside, 500 ms\n"
+          "  retry: runs what fails again, up to 3 times, waits for up to 30 ms\n"
+          "    throttle: leaves calls out while too few succeed\n"
+          "      rate_limit: refuses what comes too fast\n"
+          "        your function\n"
+          "at most 3 attempts in 500 ms; may be refused: timed out, rate limited, throttled\n");
+    CHECK(text_of(breaker<> | fallback([](const failure&) { return 1; }) | timeout(10ms)) ==
+          "breaker: refuses while its circuit is open\n"
+          "  fallback: answers for what fails\n"
+          "    timeout: bounds all that is inside, 10 ms\n"
+          "      your function\n"
+          "at most 1 attempt in 10 ms; may be refused: circuit open\n");
+    CHECK(text_of(fallback(1).failing_if([](const failure& f) { return f == errc::timed_out; }) | timeout(10ms) |
+                  breaker<>) == "fallback: answers for the failures it is for\n"
+                                "  timeout: bounds all that is inside, 10 ms\n"
+                                "    breaker: refuses while its circuit is open\n"
+                                "      your function\n"
+                                "at most 1 attempt in 10 ms; may be refused: timed out, circuit open\n");
 }
 
 TEST_CASE("explain is constant evaluation's, too") {

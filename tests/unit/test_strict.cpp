@@ -3,6 +3,8 @@
 #include <keel/backoff/decorrelated_jitter.hpp>
 #include <keel/backoff/equal_jitter.hpp>
 #include <keel/breaker.hpp>
+#include <keel/bulkhead.hpp>
+#include <keel/limit.hpp>
 #include <keel/retry.hpp>
 #include <keel/retry_budget.hpp>
 #include <keel/strict.hpp>
@@ -32,9 +34,6 @@ std::string said_of(const C& chain) {
 struct opaque {
     admission admit(call&, auto&) const { return proceed; }
     verdict settle(call&, auto&, auto&) const { return verdict::keep(); }
-};
-struct holding : opaque {
-    constexpr policy_facts facts() const noexcept { return {.name = "bulkhead", .holds_permit = true}; }
 };
 struct budgeted : opaque {
     constexpr policy_facts facts() const noexcept { return {.name = "retry", .attempts = 3, .has_budget = true}; }
@@ -75,10 +74,14 @@ TEST_CASE("strict refuses a backoff without jitter") {
 }
 
 TEST_CASE("strict refuses a permit that is held while a retry inside it waits") {
-    CHECK(said_of(holding{} | timeout | retry<>({.attempts = 5}) | breaker<>) ==
+    CHECK(said_of(bulkhead({.permits = 8}) | timeout | retry<>({.attempts = 5}) | breaker<>) ==
           "keel: bulkhead.permits = 5: attempts in one permit, which is held through the waits: write it to the right "
           "of the retry");
-    CHECK(said_of(retry<> | holding{} | breaker<>).empty());
+    CHECK(said_of(limit<> | retry<>({.attempts = 2}) | breaker<>) ==
+          "keel: limit.permits = 2: attempts in one permit, which is held through the waits: write it to the right of "
+          "the retry");
+    CHECK(said_of(retry<> | bulkhead({.permits = 8}) | limit<> | breaker<>).empty());
+    CHECK(said_of(bulkhead({.permits = 8}) | retry<>({.attempts = 1}) | breaker<>).empty());
 }
 
 TEST_CASE("strict refuses retries with neither a budget nor a breaker") {
