@@ -31,6 +31,12 @@ static_over_flat = {"gcc": {"hot_static": 2, "hot_static_value": 1, "hot_static_
 more_than = {"gcc": {"hot_told": 13, "hot_told_stored": 14, "hot_nested": 8, "hot_budgeted": 9, "hot_budgeted_stored": 11},
              "clang": {"hot_told": 11, "hot_told_stored": 12, "hot_nested": 7, "hot_budgeted": 2, "hot_budgeted_stored": 4}}[compiler]
 
+# Policies alone: instructions over the raw call, and the read-modify-writes that permits and tokens inherently take.
+alone = {"gcc": {"hot_bulkhead": (21, 2), "hot_rate_limit": (24, 1), "hot_fixed_window": (37, 1),
+                 "hot_gradient": (49, 2), "hot_aimd": (42, 2), "hot_throttle": (56, 0)},
+         "clang": {"hot_bulkhead": (18, 2), "hot_rate_limit": (24, 1), "hot_fixed_window": (36, 1),
+                   "hot_gradient": (41, 2), "hot_aimd": (37, 2), "hot_throttle": (51, 0)}}[compiler]
+
 # With the reading of the clock, the function out of line and the result.
 refused_in_all = {"gcc": {"refused": 56, "refused_attempt": 56}, "clang": {"refused": 55, "refused_attempt": 54}}[compiler]
 
@@ -50,6 +56,10 @@ def listing(file):
         if match := re.match(r"\s+([0-9a-f]+):\t((?:lock |rep |data16 |notrack )*\S+)\s*([^#]*)", line):
             found[int(match[1], 16)] = (match[2], match[3].strip())
     return found
+
+
+def is_locked(op, operands):
+    return op.startswith("lock ") or op.startswith("xchg") and "(" in operands
 
 
 class healthy_path:
@@ -88,7 +98,11 @@ class healthy_path:
         return self.total / calls
 
     def locked(self):
-        return [f"{op} {to}" for op, to in self.instructions if op.startswith("lock ") or op.startswith("xchg") and "(" in to]
+        return [f"{op} {to}" for op, to in self.instructions if is_locked(op, to)]
+
+    @property
+    def locked_per_call(self):
+        return sum(times for (_, times), code in zip(sorted(self.executed.items()), self.instructions) if is_locked(*code)) / calls
 
     def stores(self):
         """Those that write to memory other than the stack."""
@@ -162,6 +176,14 @@ for where, found in (("", paths), (" in a shared library", shared)):
         writes = 3 if name == "hot_overdue" else 2 if "budgeted" in name else 1
         check(f"{name}{where}: writes that are not to the stack", len(path.stores()) == writes, "; ".join(path.stores()))
 
+for name, (most, locked) in alone.items():
+    path = healthy_path(program, name, program)
+    instructions = path.per_call - paths["hot_raw"].per_call
+    check(f"{name}: instructions over the raw call", instructions <= most, f"{instructions:g}, at most {most}")
+    check(f"{name}: read-modify-writes a call", path.locked_per_call == locked, f"{path.locked_per_call:g}, budget {locked}")
+    check(f"{name}: no call but the user's", not path.others, sorted(path.others) or "none")
+    check(f"{name}: no allocation", path.allocations == 0, path.allocations)
+
 for name, most in refused_in_all.items():
     path = healthy_path(program, name, program)
     check(f"{name}: instructions in all", path.per_call <= most, f"{path.per_call:g}, at most {most}")
@@ -173,7 +195,7 @@ for name, most in refused_in_all.items():
 bad = healthy_path(program_with_library, "control", library)
 check("control: instructions", bad.per_call > budget, f"{bad.per_call:g}")
 check("control: calls", {"__tls_get_addr", "operator new(unsigned long)"} <= bad.others, sorted(bad.others))
-check("control: lock prefix", len(bad.locked()) == 1, bad.locked())
+check("control: lock prefix", len(bad.locked()) == 1 == bad.locked_per_call, bad.locked())
 check("control: allocations", bad.allocations == calls, bad.allocations)
 check("control: writes", len(bad.stores()) > 1, "; ".join(bad.stores()))
 print(f"{passed} passed, {failed} failed")

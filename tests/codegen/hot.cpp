@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cstring>
 #include <expected>
+#include <limits>
 #include <new>
 #include <system_error>
 
@@ -34,6 +35,14 @@ constexpr auto budgeted_chain =
     keel::timeout(50ms) | keel::retry<keel::exp_jitter>({.budget = &budget}) | keel::breaker<keel::sliding_window>;
 keel::static_pipeline<budgeted_chain, keel::cached_clock> budgeted;
 keel::pipeline budgeted_stored{budgeted_chain, keel::cached_clock{}};
+keel::static_pipeline<keel::bulkhead({.permits = 8})> bulkhead;
+// Its clock stands still, so all calls come out of one burst.
+constexpr int most = std::numeric_limits<int>::max();
+keel::static_pipeline<keel::rate_limit({.rate = 1'000'000'000, .burst = most}), keel::cached_clock> rate_limit;
+keel::static_pipeline<keel::rate_limit(keel::fixed_window{.limit = 1'000'000'000}), keel::cached_clock> fixed_window;
+keel::static_pipeline<keel::limit<keel::gradient>, keel::cached_clock> gradient;
+keel::static_pipeline<keel::limit<keel::aimd>, keel::cached_clock> aimd;
+keel::static_pipeline<keel::throttle, keel::cached_clock> throttle;
 const keel::context around(keel::time_point::max() - 1ns);
 keel::static_pipeline<keel::timeout(50ms) | keel::retry<keel::exp_jitter>({.attempts = 1}) |
                           keel::breaker<keel::sliding_window>({.minimum_calls = 1, .open_for = 24h}),
@@ -94,6 +103,24 @@ int hot_budgeted_stored(int key, void*) {
 int hot_overdue(int key, void*) {
     return overdue([&] { return fetch(key); });
 }
+int hot_bulkhead(int key, void*) {
+    return bulkhead([&] { return fetch(key); });
+}
+int hot_rate_limit(int key, void*) {
+    return rate_limit([&] { return fetch(key); });
+}
+int hot_fixed_window(int key, void*) {
+    return fixed_window([&] { return fetch(key); });
+}
+int hot_gradient(int key, void*) {
+    return gradient([&] { return fetch(key); });
+}
+int hot_aimd(int key, void*) {
+    return aimd([&] { return fetch(key); });
+}
+int hot_throttle(int key, void*) {
+    return throttle([&] { return fetch(key); });
+}
 int hot_flat_passed(int key, void* guard) {
     return static_cast<decltype(by_hand)*>(guard)->flat([&] { return fetch(key); });
 }
@@ -132,6 +159,12 @@ const path* find_path(const char* name) {
         {"hot_budgeted", hot_budgeted, nullptr},
         {"hot_budgeted_stored", hot_budgeted_stored, nullptr},
         {"hot_overdue", hot_overdue, nullptr},
+        {"hot_bulkhead", hot_bulkhead, nullptr},
+        {"hot_rate_limit", hot_rate_limit, nullptr},
+        {"hot_fixed_window", hot_fixed_window, nullptr},
+        {"hot_gradient", hot_gradient, nullptr},
+        {"hot_aimd", hot_aimd, nullptr},
+        {"hot_throttle", hot_throttle, nullptr},
         {"hot_flat_passed", hot_flat_passed, &by_hand},
         {"hot_static_passed", hot_static_passed, &fixed},
         {"hot_stored_passed", hot_stored_passed, &stored},
