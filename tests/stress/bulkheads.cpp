@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
+#include "by_threads.hpp"
+
 #include <keel/bulkhead.hpp>
 #include <keel/clock/manual_clock.hpp>
 #include <keel/pipeline.hpp>
@@ -11,13 +13,14 @@
 #include <cstdint>
 #include <random>
 #include <thread>
-#include <vector>
 
 using namespace std::chrono_literals;
 
 // More threads than permits. Time goes on only by their waiting, so nothing here depends on how fast the machine is.
 
 namespace {
+
+constexpr unsigned threads = 8;
 
 struct yielding_clock {
     keel::manual_clock time;
@@ -28,15 +31,6 @@ struct yielding_clock {
         time.sleep_until(t);
     }
 };
-
-constexpr int threads = 8;
-
-template <class Work>
-void by_threads(Work work) {
-    std::vector<std::jthread> running;
-    for (int t = 0; t < threads; ++t)
-        running.emplace_back([work, t] { work(t); });
-}
 
 /// How many are inside, and the most there ever were.
 class crowd {
@@ -61,7 +55,7 @@ TEST_CASE("no call that may wait for ever is refused, however many come") {
         keel::pipeline p{keel::bulkhead({.permits = permits, .max_wait = keel::longest}), clock};
         crowd c;
         std::atomic<int> refused{0};
-        by_threads([&](int) {
+        by_threads(threads, [&](unsigned) {
             for (int i = 0; i < 500; ++i) {
                 const auto r = p.attempt([&] {
                     c.enter();
@@ -81,7 +75,7 @@ TEST_CASE("no call that may wait for ever is refused, however many come") {
 TEST_CASE("what one call with the only permit has done the next one sees") {
     keel::pipeline p{keel::bulkhead({.permits = 1, .max_wait = keel::longest}), yielding_clock{}};
     std::uint64_t unguarded = 0;
-    by_threads([&](int) {
+    by_threads(threads, [&](unsigned) {
         for (int i = 0; i < 1000; ++i)
             p([&] {
                 const std::uint64_t seen = unguarded;
@@ -99,8 +93,8 @@ TEST_CASE("calls that give up, fail or throw leave nothing behind") {
     keel::pipeline hurried{keel::timeout(70us) | keel::through(shared), clock};
     crowd c;
     std::atomic<int> ran{0}, refused{0};
-    by_threads([&](int t) {
-        std::mt19937_64 random(static_cast<std::uint64_t>(t) + 1);
+    by_threads(threads, [&](unsigned t) {
+        std::mt19937_64 random(t + 1);
         for (int i = 0; i < 3000; ++i) {
             const auto work = [&] {
                 c.enter();
@@ -114,7 +108,7 @@ TEST_CASE("calls that give up, fail or throw leave nothing behind") {
         }
     });
     CHECK(c.most() <= 3);
-    CHECK(ran + refused == threads * 3000);
+    CHECK(ran + refused == 3000 * static_cast<int>(threads));
     CHECK(ran > 0);
     CHECK(shared.in_flight() == 0);
     CHECK(shared.waiting() == 0);

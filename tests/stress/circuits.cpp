@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
+#include "by_threads.hpp"
 #include "support/circuit_states.hpp"
 #include "support/results.hpp"
 
@@ -59,12 +60,6 @@ keel::breaker_config<W> restless() {
 std::vector<unsigned> crowds() {
     const unsigned cores = std::max(2u, std::thread::hardware_concurrency());
     return {std::min(cores, 8u), std::min(4 * cores, 32u), 20};
-}
-template <class Work>
-void by_threads(unsigned threads, Work work) {
-    std::vector<std::jthread> running;
-    for (unsigned t = 0; t < threads; ++t)
-        running.emplace_back([work, t] { work(t); });
 }
 
 /// What threads said to circuits, to be compared with what those have counted.
