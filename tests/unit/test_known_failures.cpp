@@ -5,6 +5,7 @@
 #include "support/hand_driven.hpp"
 #include "support/recorder.hpp"
 #include "support/results.hpp"
+#include "support/thrower.hpp"
 
 #include <keel/backoff/constant.hpp>
 #include <keel/breaker.hpp>
@@ -54,24 +55,6 @@ struct half_open : driven<W> {
 struct cancelled : std::runtime_error {
     cancelled()
       : std::runtime_error("cancelled") {}
-};
-
-/// Throws at its n-th call and at no other.
-struct thrower {
-    int throws_at = 0, calls = 0;
-    void operator()() {
-        if (++calls == throws_at) throw std::logic_error("callback");
-    }
-};
-/// A clock whose sleeps are callbacks.
-struct throwing_clock {
-    thrower* callback;
-    keel::manual_clock clock{};
-    keel::time_point now() const noexcept { return clock.now(); }
-    void sleep_until(keel::time_point t) const {
-        (*callback)();
-        clock.sleep_until(t);
-    }
 };
 
 } // namespace
@@ -322,7 +305,7 @@ TEST_CASE("failure: a callback that throws keeps a permit; thrown at the k-th ca
     int last = 0, thrown = 0;
     for (int k = 1; last == 0; ++k) {
         CAPTURE(k);
-        thrower callback{.throws_at = k};
+        support::thrower callback{.throws_at = k};
         const auto asked = [&](const auto&) { return callback(), false; };
         keel::pipeline p{
             keel::retry<keel::constant>({.attempts = 3}).failing_if([&](const std::error_code&) {
@@ -330,7 +313,7 @@ TEST_CASE("failure: a callback that throws keeps a permit; thrown at the k-th ca
             }) | keel::breaker<sliding_window>({.failure_rate = 1, .minimum_calls = 20, .half_open_calls = 10})
                      .failing_if([&](const std::error_code&) { return callback(), true; })
                      .ignoring_if([&](const std::error_code& e) { return asked(e); }),
-            throwing_clock{&callback}};
+            support::throwing_clock{&callback}};
         p.circuit().half_open();
         int invoked = 0;
         const auto fails = [&]() -> support::result {
