@@ -44,6 +44,14 @@ constexpr nanos time_between_looks(std::uint32_t ahead) noexcept {
     return nanos(lesser(longest, shortest * (std::int64_t{ahead} + 1)));
 }
 
+/// What a call remembers while it waits for a permit.
+template <class Permits>
+struct place_in_line {
+    typename Permits::ticket place{};
+    time_point until{};
+    bool in_line = false;
+};
+
 /// The hooks of a policy that takes a permit for each attempt. `Policy` has a `state` with `permits`, and
 /// `config_of(state)`.
 template <class Policy>
@@ -64,12 +72,18 @@ struct permitting {
         return max_wait(s) == nanos(0) && s.permits.is_full(count(s)) ? refuse(errc::bulkhead_full) : proceed;
     }
 
-    template <class State>
-    admission admit(State& s, call& c, auto&) const {
+    template <class State, class Frame>
+    admission admit(State& s, call& c, Frame& f) const noexcept {
+        if (f.in_line) return look(s, c, f);
         if (s.permits.try_take(count(s))) return proceed;
-        if (max_wait(s) == nanos(0) || !wait_in_line(s.permits, count(s), max_wait(s), c))
-            return refuse(errc::bulkhead_full);
-        return proceed;
+        if (max_wait(s) == nanos(0)) return refuse(errc::bulkhead_full);
+        f.until = lesser(c.deadline, c.now() + max_wait(s));
+        using entry = typename std::remove_cvref_t<decltype(s.permits)>::entry;
+        const entry entered = s.permits.enter(count(s), f.place);
+        if (entered == entry::took_permit) return proceed;
+        if (entered == entry::line_is_full) return refuse(errc::bulkhead_full);
+        f.in_line = true;
+        return look(s, c, f);
     }
     template <class State>
     verdict settle(State& s, call&, auto&, outcome&) const noexcept {
@@ -77,8 +91,11 @@ struct permitting {
         return verdict::keep();
     }
     template <class State>
-    void abandon(State& s, call&, auto&) const noexcept {
-        s.permits.give_back(count(s));
+    void abandon(State& s, call&, auto& f) const noexcept {
+        if (f.in_line)
+            leave(s, f);
+        else
+            s.permits.give_back(count(s));
     }
 
   private:
@@ -91,32 +108,26 @@ struct permitting {
         return static_cast<const Policy&>(*this).config_of(s).max_wait;
     }
 
-    /// A call in line. Who ends it without a permit leaves the line, or hands on what it got in that very moment.
-    template <class Permits>
-    struct one_in_line {
-        Permits& permits;
-        std::uint32_t count;
-        typename Permits::ticket place;
-        bool has_permit = false;
-
-        ~one_in_line() {
-            if (!has_permit && !permits.leave(place)) permits.give_back(count);
+    template <class State, class Frame>
+    admission look(State& s, call& c, Frame& f) const noexcept {
+        const time_point now = c.now();
+        const bool is_handed_over = s.permits.is_handed_over(f.place);
+        // A wait may last longer than it was meant to.
+        if (is_handed_over && now < c.deadline) {
+            f.in_line = false;
+            return proceed;
         }
-    };
-
-    template <class Permits>
-    static bool wait_in_line(Permits& permits, std::uint32_t count, nanos max_wait, call& c) {
-        const time_point until = lesser(c.deadline, c.now() + max_wait);
-        typename Permits::ticket place{};
-        const auto entered = permits.enter(count, place);
-        if (entered != Permits::entry::in_line) return entered == Permits::entry::took_permit;
-        one_in_line<Permits> waiting{permits, count, place};
-        while (!permits.is_handed_over(place)) {
-            if (c.now() >= until || c.stop_requested()) return false;
-            c.wait_until(lesser(c.now() + time_between_looks(permits.ahead_of(place)), until));
+        if (is_handed_over || now >= f.until || c.stop_requested()) {
+            leave(s, f);
+            return refuse(errc::bulkhead_full);
         }
-        // A sleep may last longer than it was meant to.
-        return waiting.has_permit = c.now() < c.deadline;
+        return ask_again_after(lesser(time_between_looks(s.permits.ahead_of(f.place)), nanos(f.until - now)));
+    }
+    /// Or hands on what it got in that very moment.
+    template <class State, class Frame>
+    void leave(State& s, Frame& f) const noexcept {
+        f.in_line = false;
+        if (!s.permits.leave(f.place)) s.permits.give_back(count(s));
     }
 };
 
@@ -135,6 +146,8 @@ constexpr policy_facts facts_of_bulkhead(nanos max_wait) noexcept {
 template <bulkhead_options Options = bulkhead_options{}>
 struct bulkhead_policy : detail::permitting<bulkhead_policy<Options>> {
     bulkhead_config config{};
+
+    using frame = detail::place_in_line<fair_permits<Options.waiters>>;
 
     /// `p.get<"name">()` of a bulkhead with that name. Its figures are of the moment, from any thread.
     template <class>
@@ -207,9 +220,12 @@ template <class Shared>
 struct through_bulkhead_policy : detail::permitting<through_bulkhead_policy<Shared>> {
     Shared* shared = nullptr;
 
+    using permits_type = decltype(Shared::permits_);
+    using frame = detail::place_in_line<permits_type>;
+
     template <class>
     struct state {
-        decltype(Shared::permits_)& permits;
+        permits_type& permits;
         const bulkhead_config& config;
         explicit state(const through_bulkhead_policy& owner)
           : permits(owner.shared->permits_)

@@ -84,6 +84,11 @@ class outcome_of : public outcome {
     template <class Make>
     void emplace(Make&& make) {
         reset();
+        begin(make);
+    }
+    /// As `emplace`, where nothing has been put in yet.
+    template <class Make>
+    void begin(Make&& make) {
         ::new (static_cast<void*>(&result_)) R(make());
         holds_ = true;
         ok_ = detail::is_ok(result_);

@@ -15,15 +15,18 @@
 
 namespace keel {
 
-/// What `admit` says: go on (`proceed`), or `refuse(errc)`, perhaps with a time to wait.
+/// What `admit` says: go on (`proceed`), or `refuse(errc)`, perhaps with a time to wait, or `ask_again_after(d)`.
 struct [[nodiscard]] admission {
     errc reason{};
-    nanos retry_after{}; ///< after a refusal: how long until asking again makes sense; 0 where nobody knows
+    bool waits = false;  ///< `admit` wants to be asked again, with the same frame
+    nanos retry_after{}; ///< how long until asking again makes sense; after a refusal 0 where nobody knows
 
-    constexpr bool granted() const noexcept { return reason == errc{}; }
+    constexpr bool granted() const noexcept { return reason == errc{} && !waits; }
 };
 inline constexpr admission proceed{};
-constexpr admission refuse(errc reason, nanos retry_after = {}) noexcept { return {reason, retry_after}; }
+constexpr admission refuse(errc reason, nanos retry_after = {}) noexcept { return {reason, false, retry_after}; }
+/// The call waits for that long and then asks `admit` again. If it is dropped before, `abandon` follows.
+constexpr admission ask_again_after(nanos delay) noexcept { return {{}, true, delay}; }
 
 /// What `settle` says: the outcome stands (`verdict::keep()`), or the inner call runs again after a delay
 /// (`verdict::again_after(d)`). To replace an outcome, change it and keep it.
@@ -143,7 +146,7 @@ inline constexpr bool has_fast_refuse<P, absent> = refuses_at_once<P>;
 
 /// A policy: a value with
 ///
-///     admission admit(call&, frame&) const             required: proceed, or refuse(errc)
+///     admission admit(call&, frame&) const             required: proceed, refuse(errc), or ask_again_after(d)
 ///     verdict settle(call&, frame&, auto& outcome) const  required: verdict::keep(), or again_after(d)
 ///     bool answer(call&, frame&, auto& outcome) const  optional: asked before `admit`. Puts an outcome in place of
 ///     what
@@ -153,7 +156,8 @@ inline constexpr bool has_fast_refuse<P, absent> = refuses_at_once<P>;
 ///     bool fast_admit(call&, frame&) const noexcept    optional, both or neither: the express lane's versions, which
 ///     bool fast_settle(call&, frame&) const noexcept   do all that `admit`, or `settle` of a success, would do and say
 ///                                                      true, or do nothing and say false
-///                                                      (they may leave out the frame, which `admit` then must not set)
+///                                                      (they may leave out the frame, which then must be as good as
+///                                                      new where `admit` proceeds)
 ///     admission fast_refuse(call&) const noexcept      optional: refuses if `admit` would, doing all that it would do,
 ///                                                      or does nothing and proceeds
 ///     bool lets_pass(errc) const noexcept              optional: whether a rejection from further in passes `settle`
@@ -171,7 +175,8 @@ inline constexpr bool has_fast_refuse<P, absent> = refuses_at_once<P>;
 ///     config_error validate() const noexcept           optional
 ///
 /// Hooks may run in any number of threads at once; a frame belongs to one call. `settle` follows an `admit` that
-/// proceeded, innermost policy first; if a hook throws, `abandon` follows instead.
+/// proceeded, innermost policy first; if a hook or a wait throws, `abandon` follows instead. Hooks do not wait: where
+/// they run, an event loop may.
 template <class P>
 concept policy = std::copy_constructible<P> && detail::is_policy<P, state_of<P, steady_clock>>;
 

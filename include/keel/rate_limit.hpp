@@ -51,6 +51,10 @@ struct rate_limit_policy {
     Cost cost{};
     typename Limit::pace pace{limit};
 
+    struct frame {
+        rate_reservation reserved{};
+        bool waits = false; ///< for its turn
+    };
     template <class Clock>
     struct state {
         typename Limit::template permits<std_atomics> permits;
@@ -112,33 +116,29 @@ struct rate_limit_policy {
     }
 
     template <class State>
-    admission admit(State& s, call& c, detail::no_frame&) const {
-        const rate_reservation r = s.permits.reserve(pace, c.now(), cost_of(c), patience_of(c));
-        if (!r.granted) return refuse(errc::rate_limited, r.wait);
-        if (r.wait == nanos(0)) return proceed;
-        unused<State> guard{s, r};
-        c.wait_until(c.now() + r.wait);
-        if (c.stop_requested()) return refuse(errc::rate_limited);
-        guard.armed = false;
-        return proceed;
+    admission admit(State& s, call& c, frame& f) const {
+        if (f.waits) {
+            f.waits = false;
+            if (!c.stop_requested()) return proceed;
+            s.permits.give_back(f.reserved);
+            return refuse(errc::rate_limited);
+        }
+        f.reserved = s.permits.reserve(pace, c.now(), cost_of(c), patience_of(c));
+        if (!f.reserved.granted) return refuse(errc::rate_limited, f.reserved.wait);
+        if (f.reserved.wait == nanos(0)) return proceed;
+        f.waits = true;
+        return ask_again_after(f.reserved.wait);
     }
     template <class State>
-    static verdict settle(State&, call&, detail::no_frame&, outcome&) noexcept {
+    static verdict settle(State&, call&, frame&, outcome&) noexcept {
         return verdict::keep();
+    }
+    template <class State>
+    static void abandon(State& s, call&, frame& f) noexcept {
+        if (f.waits) s.permits.give_back(f.reserved);
     }
 
   private:
-    template <class State>
-    struct unused {
-        State& s;
-        const rate_reservation& reserved;
-        bool armed = true;
-
-        ~unused() {
-            if (armed) s.permits.give_back(reserved);
-        }
-    };
-
     // An unsigned cost of 2^63 or more becomes a negative one, and both are always refused.
     KEEL_ALWAYS_INLINE std::int64_t cost_of(const call& c) const noexcept(noexcept(cost(c.as_context()))) {
         return static_cast<std::int64_t>(cost(c.as_context()));

@@ -68,6 +68,7 @@ using permits_by_hand = keel::fair_permits<256>;
 struct by_hand : keel::detail::permitting<by_hand> {
     permits_by_hand* shared;
     keel::bulkhead_config config{.permits = 1, .max_wait = 50ms};
+    using frame = keel::detail::place_in_line<permits_by_hand>;
 
     template <class>
     struct state {

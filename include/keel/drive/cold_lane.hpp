@@ -1,45 +1,16 @@
 #pragma once
 // SPDX-License-Identifier: BSL-1.0
 
-#include "../call.hpp"
-#include "../context.hpp"
-#include "../clock/clock.hpp"
-#include "../detail/lesser.hpp"
 #include "../detail/macros.hpp"
-#include "../duration.hpp"
-#include "../outcome.hpp"
-#include "../policy.hpp"
 #include "function.hpp"
-#include "parts.hpp"
+#include "walk.hpp"
 
-#include <cstddef>
-#include <cstdint>
 #include <exception>
 #include <utility>
 
 namespace keel::detail {
 
-/// Where the express lane stopped, in one word: compilers write a struct of small members piece by piece and read it as
-/// a whole, which stalls for longer than a refused call takes.
-class junction {
-  public:
-    constexpr junction() = default;
-    /// `admitted` policies from the outside in, and `settled` ones from the inside out, have done so. `knows_now` says
-    /// whether the call knows the time of its last turn.
-    constexpr junction(std::size_t admitted, std::size_t settled, bool invoked, bool knows_now) noexcept
-      : bits_(admitted << 32 | settled << 2 | std::size_t{invoked} << 1 | std::size_t{knows_now}) {}
-
-    constexpr std::size_t admitted() const noexcept { return bits_ >> 32; }
-    constexpr std::size_t settled() const noexcept { return (bits_ & 0xffff'ffff) >> 2; }
-    constexpr bool invoked() const noexcept { return (bits_ & 2) != 0; }
-    constexpr bool knows_now() const noexcept { return (bits_ & 1) != 0; }
-
-  private:
-    std::uint64_t bits_ = 0;
-};
-
-/// The full nested semantics of a call, from wherever the express lane stopped. Each policy admits, everything inside
-/// it runs, and it settles what came of that; if it says so, the inside runs again.
+/// Takes the steps of a call on the calling thread, from wherever the express lane stopped: waits block it.
 template <class Pipeline, class Channel, class F>
 class cold_lane {
   public:
@@ -48,118 +19,62 @@ class cold_lane {
     cold_lane(Pipeline& pipeline, F& function, const typename Pipeline::stopped& left, junction where) noexcept
       : pipeline_(pipeline)
       , function_(function)
-      , call_(left.call, where.knows_now(), where.invoked() ? 1 : 0, clock_ref(pipeline.clock()))
-      , frames_(left.frames)
-      , admitted_(where.admitted())
-      , settled_(where.settled())
+      , walk_(pipeline, left, where)
       , invoked_(where.invoked()) {
         // What a function was told can have become less, and is what it is.
-        if (admitted_ > outermost_retry && !(takes_context<F> && invoked_)) call_.retries_left = pipeline.retries();
+        if (walk_.in_attempt() && !(takes_context<F> && invoked_)) walk_.share_retries();
     }
 
     /// The function has not run yet, or has thrown what is being handled now.
     result run() {
-        if (invoked_) {
-            outcome_.threw(std::current_exception());
-            // What is unwinding is not an exception of C++, such as the end of the thread: it passes through.
-            foreign_ = !outcome_.exception();
-        }
-        return go_on();
+        if (!invoked_) return take(walk_.go_in());
+        walk_.outcome().threw(std::current_exception());
+        // What is unwinding is not an exception of C++, such as the end of the thread: it passes through.
+        if (!walk_.outcome().exception()) KEEL_RETHROW;
+        return take(walk_.ended());
     }
     /// The function has returned `r`.
     result run_returned(result& r) {
-        returned_ = &r;
-        return go_on();
+        walk_.outcome().begin([&]() -> result { return std::move(r); });
+        return take(walk_.ended());
     }
 
   private:
-    static constexpr std::size_t size = Pipeline::size;
-    static constexpr std::size_t outermost_retry = Pipeline::parts::outermost_retry;
-
-    result go_on() {
-        run_inside<0>();
-        if (result* r = outcome_.result()) return std::move(*r);
-        if (outcome_.exception()) return Channel::threw(outcome_.exception());
-        return Channel::rejected(outcome_.rejection(), outcome_.retry_after());
-    }
-
-    template <std::size_t I>
-    void run_inside() {
-        if constexpr (I == size) {
-            // Here and not before, so that what has been taken goes back if one of them throws.
-            if (foreign_) KEEL_RETHROW;
-            if (returned_ != nullptr) outcome_.emplace([&]() -> result { return std::move(*returned_); });
-            returned_ = nullptr;
-            if (!invoked_) invoke();
-            invoked_ = false;
-        } else {
-            if (I >= admitted_) {
-                if (hooks<I>().answer(call_, frame<I>(), outcome_)) return;
-                const admission a = hooks<I>().admit(call_, frame<I>());
-                if (!a.granted()) return outcome_.refuse(a.reason, a.retry_after);
+    result take(step next) {
+        while (next != step::finish) {
+            if (next == step::wait) {
+                walk_.of().wait_until(walk_.due());
+                next = walk_.waited();
+            } else {
+                invoke();
+                next = walk_.ended();
             }
-            if (I == outermost_retry && I >= admitted_) call_.retries_left = pipeline_.retries();
-            dropped_on_unwinding<I> guard{*this, I < size - settled_};
-            for (;;) {
-                run_inside<I + 1>();
-                if (I >= size - settled_) break; // it has settled on the express lane
-                settled_ = 0;
-                const verdict v = hooks<I>().settle(call_, frame<I>(), outcome_);
-                if (!v.again) break;
-                call_.wait_until(call_.now() + lesser(v.delay, longest));
-                admitted_ = 0;
-                if (!call_.may_try()) break; // the wait was longer than it should be, or no longer wanted
-            }
-            guard.armed = false;
-            // What policies further out do is in no attempt of it.
-            if (I == outermost_retry) call_.retries_left = any_number_of_retries;
         }
+        auto& outcome = walk_.outcome();
+        if (result* r = outcome.result()) return std::move(*r);
+        if (outcome.exception()) return Channel::threw(outcome.exception());
+        return Channel::rejected(outcome.rejection(), outcome.retry_after());
     }
 
     void invoke() {
-        ++call_.attempt;
-        const auto told = pipeline_.template tell<F>(call_);
+        call& c = walk_.of();
+        ++c.attempt;
+        const auto told = pipeline_.template tell<F>(c);
         KEEL_TRY {
-            outcome_.emplace([&]() -> result { return Pipeline::template invoke<Channel>(function_, told); });
+            walk_.outcome().emplace([&]() -> result { return Pipeline::template invoke<Channel>(function_, told); });
         }
         KEEL_CATCH_ALL {
-            outcome_.threw(std::current_exception());
-            if (!outcome_.exception()) KEEL_RETHROW;
+            walk_.outcome().threw(std::current_exception());
+            if (!walk_.outcome().exception()) KEEL_RETHROW;
         }
-        Pipeline::take_back(call_, told);
-        call_.turn();
+        Pipeline::take_back(c, told);
+        c.turn();
     }
-
-    template <std::size_t I>
-    auto& frame() noexcept {
-        return detail::at<I>(frames_);
-    }
-    template <std::size_t I>
-    auto hooks() noexcept {
-        return pipeline_.template hooks<I>();
-    }
-
-    // A hook, a predicate or a wait may throw: what policy I took goes back.
-    template <std::size_t I>
-    struct dropped_on_unwinding {
-        cold_lane& lane;
-        bool armed;
-
-        ~dropped_on_unwinding() {
-            if (armed) lane.template hooks<I>().abandon(lane.call_, lane.template frame<I>());
-        }
-    };
 
     Pipeline& pipeline_;
     F& function_;
-    call call_;
-    typename Pipeline::frames frames_;
-    std::size_t admitted_; // by the express lane, as the next two; over once the inside runs again
-    std::size_t settled_;
+    walk<Pipeline, result> walk_;
     bool invoked_;
-    bool foreign_ = false;
-    result* returned_ = nullptr;
-    outcome_of<result> outcome_;
 };
 
 } // namespace keel::detail
