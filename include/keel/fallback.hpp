@@ -127,28 +127,18 @@ struct fallback_policy : detail::classifying<fallback_policy<Instead, Results>> 
 
     template <class R, bool Function>
     void replace(call& c, outcome_of<R>& o) const {
-        KEEL_TRY {
+        detail::answer_with(o, [&] {
             if constexpr (Function) {
                 const auto why = detail::take_failure(o);
-                const left_by_function after{c};
+                const detail::left_by_function after{c};
                 o.emplace([&] {
                     return detail::result_from<R>([&]() -> decltype(auto) { return detail::ask(instead, why, c); });
                 });
             } else {
                 o.emplace([&] { return detail::result_from<R>([&]() -> const Instead& { return instead; }); });
             }
-        }
-        KEEL_CATCH_ALL {
-            o.threw(std::current_exception());
-            if (!o.exception()) KEEL_RETHROW;
-        }
+        });
     }
-
-    // What the function took is time that a timeout further out must see, whether it returns or throws.
-    struct left_by_function {
-        call& c;
-        ~left_by_function() { c.turn(); }
-    };
 };
 
 struct fallback_has_no_answer_write_fallback_of_a_value_or_function;

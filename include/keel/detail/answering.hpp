@@ -3,10 +3,13 @@
 
 #include "../call.hpp"
 #include "../context.hpp"
+#include "../outcome.hpp"
 #include "failure_of.hpp"
+#include "macros.hpp"
 #include "result_from.hpp"
 
 #include <concepts>
+#include <exception>
 #include <type_traits>
 #include <utility>
 
@@ -64,5 +67,26 @@ inline constexpr bool is_answering_function<A, R> = gives_result<
 template <class A, class R>
 inline constexpr bool is_answer =
     gives_result<const A&, R> && (std::same_as<A, typename contents<R>::value> || !looks_like_a_function<A>);
+
+/// What a function of the user's took is time that a timeout further out must see, whether it returns or throws.
+struct left_by_function {
+    call& c;
+    ~left_by_function() { c.turn(); }
+};
+
+/// Runs `put()`, which may put an answer into `o`. If it throws, that exception is the answer, and the result false.
+template <class R, class Put>
+bool answer_with(outcome_of<R>& o, const Put& put) {
+    KEEL_TRY {
+        put();
+        return true;
+    }
+    KEEL_CATCH_ALL {
+        o.threw(std::current_exception());
+        // What is unwinding is not an exception of C++: it passes through.
+        if (!o.exception()) KEEL_RETHROW;
+        return false;
+    }
+}
 
 } // namespace keel::detail
