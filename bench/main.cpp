@@ -121,6 +121,8 @@ struct alignas(64) counter {
 };
 thread_local counter own;
 
+constinit std::atomic<bool> drill{false};
+
 void add_healthy() {
     add(healthy, raw_call, no_clock, std::make_shared<none>(), [](none&, int n) { return work(n); });
     // To compare with: a count and nothing else.
@@ -141,6 +143,7 @@ void add_healthy() {
     add_static<keel::retry<keel::exp_jitter>>("retry<exp_jitter>");
     add_static<keel::retry<keel::exp_jitter>.budgeted()>("retry<exp_jitter>, budgeted (no read-modify-write)");
     add_static<keel::fallback(0)>("fallback(0) (no read-modify-write)");
+    add_static<keel::chaos({.rate = 0.01, .enabled = &drill}).fault()>("chaos, switched off (no read-modify-write)");
     add_static<keel::breaker<keel::sliding_window>>("breaker<sliding_window>");
     add_static<keel::breaker<keel::consecutive_failures>>("breaker<consecutive_failures>");
     add_static_with_clocks<keel::breaker<keel::sliding_time_window>>("breaker<sliding_time_window>");
@@ -266,6 +269,14 @@ void add_unhealthy() {
         [](answered& p, int n) { return p([n] { return bench::failing_work(n); }).has_value(); });
     add(unhealthy, "an exception, answered by fallback(0)", no_clock, std::make_shared<answered>(),
         [](answered& p, int n) { return p([n] { return bench::throwing_work(n); }); });
+    // Next to none is picked, or every one.
+    using spared = keel::static_pipeline<keel::chaos({.rate = 1e-12}).fault()>;
+    add(unhealthy, "chaos, a call not picked (no read-modify-write)", no_clock, std::make_shared<spared>(), attempted);
+    using seeded = keel::static_pipeline<keel::chaos({.rate = 1e-12, .seed = 1}).fault()>;
+    add(unhealthy, "chaos with a seed, a call not picked (1 read-modify-write)", no_clock, std::make_shared<seeded>(),
+        attempted);
+    using faulty = keel::static_pipeline<keel::chaos({.rate = 1}).fault()>;
+    add(unhealthy, "chaos, an injected fault (1 read-modify-write)", no_clock, std::make_shared<faulty>(), attempted);
     using covered = keel::static_pipeline<keel::fallback(0) | quick, keel::cached_clock>;
     add(unhealthy, "refused by the open circuit, answered by fallback(0)", "cached", tripped<covered>(), called,
         scale::all_threads, is_open);

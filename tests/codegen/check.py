@@ -37,6 +37,9 @@ alone = {"gcc": {"hot_bulkhead": (21, 2), "hot_rate_limit": (24, 1), "hot_fixed_
          "clang": {"hot_bulkhead": (18, 2), "hot_rate_limit": (24, 1), "hot_fixed_window": (36, 1),
                    "hot_gradient": (41, 2), "hot_aimd": (37, 2), "hot_throttle": (51, 0)}}[compiler]
 
+# A load of the switch, a test and a branch.
+switch = 3
+
 # With the reading of the clock, the function out of line and the result.
 refused_in_all = {"gcc": {"refused": 56, "refused_attempt": 56}, "clang": {"refused": 55, "refused_attempt": 54}}[compiler]
 
@@ -120,7 +123,7 @@ def measured(run, code, names):
 
 
 everything = ["hot_raw", "hot_by_hand", "hot_flat", "hot_flat_value", "hot_static", "hot_static_once", "hot_static_value",
-              "hot_answering", "hot_stored", "hot_told", "hot_told_stored", "hot_nested", "hot_budgeted", "hot_budgeted_stored",
+              "hot_answering", "hot_calm", "hot_switched_off", "hot_stored", "hot_told", "hot_told_stored", "hot_nested", "hot_budgeted", "hot_budgeted_stored",
               "hot_overdue", "hot_flat_passed", "hot_static_passed", "hot_stored_passed"]
 paths = measured(program, program, everything)
 shared = measured(program_with_library, library, ["hot_raw", "hot_flat", "hot_static", "hot_stored"])
@@ -146,6 +149,10 @@ check("hot_static over hot_static_once, which has no retry", over["hot_static"] 
       f"{over['hot_static'] - over['hot_static_once']:g}, budget 0")
 check("hot_answering over hot_static, which has no fallback", over["hot_answering"] <= over["hot_static"],
       f"{over['hot_answering'] - over['hot_static']:g}, budget 0")
+check("hot_calm over hot_static, which has no chaos", over["hot_calm"] <= over["hot_static"],
+      f"{over['hot_calm'] - over['hot_static']:g}, budget 0")
+check("hot_switched_off over hot_static", over["hot_switched_off"] - over["hot_static"] <= switch,
+      f"{over['hot_switched_off'] - over['hot_static']:g}, at most {switch}")
 for name, most in static_over_flat.items():
     flat = name.replace("static", "flat")
     check(f"{name} over {flat}", over[name] - over[flat] <= most,
@@ -162,7 +169,7 @@ check("hot_static in ratio to hot_flat, in a shared library", shared_over["hot_s
       f"{shared_over['hot_static'] / shared_over['hot_flat']:.2f}, budget 1.00")
 
 for where, found in (("", paths), (" in a shared library", shared)):
-    for name in ("hot_static", "hot_static_value", "hot_answering", "hot_stored", "hot_overdue", "hot_static_passed",
+    for name in ("hot_static", "hot_static_value", "hot_answering", "hot_calm", "hot_switched_off", "hot_stored", "hot_overdue", "hot_static_passed",
                  "hot_stored_passed"):
         if name not in found:
             continue

@@ -25,6 +25,10 @@ constexpr auto chain = keel::timeout(50ms) | keel::retry<keel::exp_jitter> | kee
 keel::static_pipeline<chain, keel::cached_clock> fixed;
 keel::static_pipeline<keel::timeout(50ms) | keel::breaker<keel::sliding_window>, keel::cached_clock> fixed_once;
 keel::static_pipeline<keel::fallback(0) | chain, keel::cached_clock> answering;
+constinit std::atomic<bool> drill{false};
+keel::static_pipeline<chain | keel::chaos.latency(50ms).fault(), keel::cached_clock> calm;
+keel::static_pipeline<chain | keel::chaos({.rate = 0.1, .enabled = &drill}).latency(50ms).fault(), keel::cached_clock>
+    switched_off;
 keel::static_pipeline<keel::breaker<keel::basic_sliding_window<{.count_overdue = true}>>(
                           {.slow_call = {.longer_than = 24h, .rate = 0.5}}),
                       keel::cached_clock>
@@ -78,6 +82,12 @@ int hot_static_once(int key, void*) {
 }
 int hot_answering(int key, void*) {
     return answering([&] { return fetch(key); });
+}
+int hot_calm(int key, void*) {
+    return calm([&] { return fetch(key); });
+}
+int hot_switched_off(int key, void*) {
+    return switched_off([&] { return fetch(key); });
 }
 int hot_static_value(int key, void*) {
     return fixed([key] { return fetch(key); });
@@ -151,6 +161,8 @@ const path* find_path(const char* name) {
         {"hot_static", hot_static, nullptr},
         {"hot_static_once", hot_static_once, nullptr},
         {"hot_answering", hot_answering, nullptr},
+        {"hot_calm", hot_calm, nullptr},
+        {"hot_switched_off", hot_switched_off, nullptr},
         {"hot_static_value", hot_static_value, nullptr},
         {"hot_stored", hot_stored, nullptr},
         {"hot_told", hot_told, nullptr},

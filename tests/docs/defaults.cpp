@@ -7,6 +7,7 @@
 #include <cmath>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <string>
 #include <utility>
@@ -34,6 +35,8 @@ constexpr std::size_t members() {
 
 std::string text(bool value) { return value ? "true" : "false"; }
 std::string text(int value) { return std::to_string(value); }
+std::string text(std::uint64_t value) { return std::to_string(value); }
+std::string text(const void* value) { return value == nullptr ? "null" : "set"; }
 std::string text(double value) {
     char digits[32];
     std::snprintf(digits, sizeof digits, "%g", value);
@@ -157,6 +160,8 @@ int main() {
     const keel::fixed_window window;
     listed<keel::fixed_window>("rate_limit", "fixed_window::")("limit", window.limit)("period", window.period)(
         "max_wait", window.max_wait);
+    const keel::chaos_config chaos = keel::chaos.config;
+    listed<keel::chaos_config>("chaos", "")("rate", chaos.rate)("enabled", chaos.enabled)("seed", chaos.seed);
     const keel::throttle_config throttle = keel::throttle.config;
     listed<keel::throttle_config>("throttle", "")("k", throttle.k)("span", throttle.span)("max_probability",
                                                                                           throttle.max_probability);

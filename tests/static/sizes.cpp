@@ -40,6 +40,9 @@ static_assert(sizeof(static_pipeline<basic_throttle<{.shards = 1, .buckets = 4}>
 static_assert(sizeof(fair_permits<256>) == 64 + 4 * 256);
 static_assert(sizeof(static_pipeline<bulkhead>) == 64 + 4 * 256 + 64);
 
+// Chaos: how often it has drawn by its seed, and how often it has injected something.
+static_assert(sizeof(static_pipeline<chaos.fault()>) == 16);
+
 // As docs/policies/retry.md says: a line for each shard, one for the threads that have none, and one for the tokens.
 static_assert(sizeof(retry_budget) == 18 * cache_line && alignof(retry_budget) == cache_line);
 static_assert(sizeof(static_pipeline<retry<>.budgeted()>) <= 19 * cache_line);

@@ -46,6 +46,17 @@ struct permits {
     void abandon(keel::call&, auto&) const noexcept { --*held; }
 };
 
+/// Refuses off the healthy path, and counts where that is done the long way.
+struct refuses_quickly {
+    int* slowly;
+    static constexpr errc rejections[] = {errc::rate_limited};
+    bool fast_admit(keel::call&) const noexcept { return false; }
+    bool fast_settle(keel::call&) const noexcept { return true; }
+    keel::admission fast_refuse(keel::call&) const noexcept { return keel::refuse(errc::rate_limited); }
+    keel::admission admit(keel::call&, auto&) const { return ++*slowly, keel::refuse(errc::rate_limited); }
+    keel::verdict settle(keel::call&, auto&, auto&) const { return keel::verdict::keep(); }
+};
+
 struct stop_flag {
     bool requested = true;
     bool stop_requested() const noexcept { return requested; }
@@ -79,12 +90,14 @@ bool names(const keel::config_error& e, const char* field) {
 }
 } // namespace
 
-TEST_CASE("without a rate chaos does nothing") {
-    keel::pipeline p{keel::named<"c">(chaos.fault())};
+TEST_CASE("without a rate chaos does nothing, and asks nothing") {
+    int asked = 0;
+    keel::pipeline p{keel::named<"c">(chaos.fault().when([&] { return ++asked, true; }))};
     CHECK(p([] { return 1; }) == 1);
     CHECK(pattern(p, 1000).find('!') == std::string::npos);
-    CHECK(p.get<"c">().injected() == 0);
     CHECK_THROWS_AS(p([]() -> int { throw 1; }), int);
+    CHECK(asked == 0);
+    CHECK(p.get<"c">().injected() == 0);
 }
 
 TEST_CASE("a fault is errc::injected in place of the call, for whatever the function returns") {
@@ -239,6 +252,7 @@ TEST_CASE("latency waits by the pipeline's clock, and the call goes on") {
     CHECK(p([&] { return began = time.state->time.now(), 1; }) == 1);
     CHECK(began == keel::time_point(50ms));
     CHECK(time.state->sleeps == 1);
+    CHECK(time.state->readings == 1); // with a deadline there is another, to see whether that has passed
     // Its failures are its own.
     CHECK_THROWS_AS(p([]() -> int { throw 1; }), int);
     CHECK(p(support::bad).error() == std::errc::io_error);
@@ -362,7 +376,7 @@ TEST_CASE("an attempt that is not picked runs after the express lane has tried t
     CHECK(runs == 1);
 }
 
-TEST_CASE("off, chaos lets through what others refuse, and their refusals are as quick") {
+TEST_CASE("off, chaos lets through what others refuse, and on it comes first") {
     keel::manual_clock time;
     std::atomic<bool> on{false};
     keel::pipeline p{
@@ -371,6 +385,13 @@ TEST_CASE("off, chaos lets through what others refuse, and their refusals are as
     CHECK(p.attempt([] { return 1; }).error() == errc::circuit_open);
     on = true;
     CHECK(p.attempt([] { return 1; }).error() == errc::injected);
+}
+
+TEST_CASE("off, chaos keeps nobody further in from refusing at once") {
+    int slowly = 0;
+    keel::pipeline p{chaos.fault() | refuses_quickly{&slowly}};
+    CHECK(p.attempt([] { return 1; }).error() == errc::rate_limited);
+    CHECK(slowly == 0);
 }
 
 TEST_CASE("what stands left of chaos admits a call once, whichever lane it ends on") {
