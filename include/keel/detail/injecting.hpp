@@ -11,8 +11,6 @@
 #include "lesser.hpp"
 #include "result_from.hpp"
 
-#include <concepts>
-#include <type_traits>
 #include <utility>
 
 namespace keel::detail {
