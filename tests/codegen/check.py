@@ -41,7 +41,8 @@ alone = {"gcc": {"hot_bulkhead": (21, 2), "hot_rate_limit": (24, 1), "hot_fixed_
 switch = 3
 
 # With the reading of the clock, the function out of line and the result.
-refused_in_all = {"gcc": {"refused": 56, "refused_attempt": 56}, "clang": {"refused": 55, "refused_attempt": 54}}[compiler]
+refused_in_all = {"gcc": {"refused": 56, "refused_attempt": 56, "refused_outside": 71},
+                  "clang": {"refused": 55, "refused_attempt": 54, "refused_outside": 52}}[compiler]
 
 
 def check(name, holds, detail):
@@ -196,7 +197,9 @@ for name, most in refused_in_all.items():
     check(f"{name}: instructions in all", path.per_call <= most, f"{path.per_call:g}, at most {most}")
     check(f"{name}: no lock prefix", not path.locked(), path.locked() or "none")
     check(f"{name}: no allocation", path.allocations == 0, path.allocations)
-    check(f"{name}: one function out of line", len(path.others) == 1, len(path.others))
+    # GCC leaves another one out of line, `category()`, where the refusal is one exit of two.
+    functions = 2 if (name, compiler) == ("refused_outside", "gcc") else 1
+    check(f"{name}: functions out of line", len(path.others) == functions, len(path.others))
 
 # Proof that the checks can fail: a path with all that the others must not have.
 bad = healthy_path(program_with_library, "control", library)

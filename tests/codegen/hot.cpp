@@ -54,6 +54,13 @@ keel::static_pipeline<keel::timeout(50ms) | keel::retry<keel::exp_jitter>({.atte
     opened;
 [[maybe_unused]] const auto first_failure =
     opened([]() -> std::expected<int, std::error_code> { return std::unexpected(std::error_code()); });
+// What stands inside the breaker has permits, which a refused call does not come to.
+keel::static_pipeline<keel::breaker<keel::sliding_window>({.minimum_calls = 1, .open_for = 24h}) |
+                          keel::bulkhead({.permits = 8}),
+                      keel::cached_clock>
+    opened_outside;
+[[maybe_unused]] const auto first_failure_inside =
+    opened_outside([]() -> std::expected<int, std::error_code> { return std::unexpected(std::error_code()); });
 bench::by_hand<keel::cached_clock> by_hand;
 std::atomic<int> shared_count{0};
 
@@ -142,6 +149,9 @@ int refused(int key, void*) {
 int refused_attempt(int key, void*) {
     return opened.attempt([key] { return fetch(key); }).has_value();
 }
+int refused_outside(int key, void*) {
+    return opened_outside([key]() -> std::expected<int, std::error_code> { return fetch(key); }).has_value();
+}
 
 // All that must not be on the others: an allocation, an atomic read-modify-write, a second line that is written.
 int control(int key, void*) {
@@ -182,6 +192,7 @@ const path* find_path(const char* name) {
         {"hot_stored_passed", hot_stored_passed, &stored},
         {"refused", refused, nullptr},
         {"refused_attempt", refused_attempt, nullptr},
+        {"refused_outside", refused_outside, nullptr},
         {"control", control, nullptr},
     };
     for (const path& p : paths) {

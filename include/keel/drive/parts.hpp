@@ -132,8 +132,15 @@ struct parts<std::index_sequence<I...>, chain<P...>, Clock> {
         return i;
     }();
 
-    /// Whether a call that is not admitted may begin anew: all policies but the last leave nothing to give back.
-    static constexpr bool can_start_over = ((I + 1 == sizeof...(P) || can_let_pass<P>) && ...);
+    /// How many policies, from the outside in, leave nothing to give back. A call that the next one does not admit may
+    /// begin anew, and so may one that any of these does not.
+    static constexpr std::size_t leave_nothing = [] {
+        constexpr bool leaves_nothing[] = {can_let_pass<P>..., false};
+        std::size_t i = 0;
+        while (leaves_nothing[i])
+            ++i;
+        return i;
+    }();
 
     /// The frames that the express lane fills in. The fewer, the less its exits have to save: were these large,
     /// compilers would not inline the caller of a pipeline.
