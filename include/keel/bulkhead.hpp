@@ -207,19 +207,35 @@ template <class Shared>
 struct through_bulkhead_policy : detail::permitting<through_bulkhead_policy<Shared>> {
     Shared* shared = nullptr;
 
+    /// `p.get<"name">()` of one with that name. Its figures are of the moment, from any thread, and of all pipelines.
     template <class>
-    struct state {
-        decltype(Shared::permits_)& permits;
-        const bulkhead_config& config;
+    class state {
+      public:
         explicit state(const through_bulkhead_policy& owner)
           : permits(owner.shared->permits_)
           , config(owner.shared->config_) {}
+
+        std::uint32_t in_flight() const noexcept { return permits.in_use(static_cast<std::uint32_t>(config.permits)); }
+        std::uint32_t waiting() const noexcept { return permits.waiting(); }
+
+      private:
+        friend through_bulkhead_policy;
+        friend detail::permitting<through_bulkhead_policy>;
+        decltype(Shared::permits_)& permits;
+        const bulkhead_config& config;
     };
 
     constexpr explicit through_bulkhead_policy(Shared& joined) noexcept
       : shared(&joined) {}
 
-    constexpr policy_facts facts() const noexcept { return detail::facts_of_bulkhead(shared->config().max_wait); }
+    // A constant expression can name what is shared, but not look into it.
+    constexpr policy_facts facts() const noexcept {
+        if consteval {
+            return detail::facts_of_bulkhead(nanos::max());
+        } else {
+            return detail::facts_of_bulkhead(shared->config().max_wait);
+        }
+    }
 
     template <class State>
     KEEL_ALWAYS_INLINE static const bulkhead_config& config_of(const State& s) noexcept {

@@ -41,6 +41,12 @@ class call {
         return true;
     }
 
+    /// For drivers. Gives back what `take_retry()` took, for an attempt that is not made after all.
+    void give_retry_back() noexcept {
+        if (outer_ != nullptr) outer_->give_retry_back();
+        if (retries_left != detail::any_number_of_retries) ++retries_left;
+    }
+
     /// Whether another attempt may begin: nobody wants the call to end, and there is time left.
     bool may_try() noexcept { return !stop_requested() && (deadline == no_deadline || now() < deadline); }
 

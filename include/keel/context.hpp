@@ -120,6 +120,10 @@ class context {
         }
         return true;
     }
+    void give_retry_back() const noexcept {
+        for (const context* c = this; c != nullptr; c = c->outer())
+            c->give_own_retry_back();
+    }
     bool take_own_retry() const noexcept {
         std::uint32_t left = shared_retries().load(std::memory_order_relaxed);
         while (left != detail::any_number_of_retries) {

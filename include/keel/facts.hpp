@@ -18,7 +18,7 @@ struct policy_facts {
     const char* does = "asks your hooks"; ///< what it does with calls: a phrase
     std::uint64_t attempts = 1;           ///< how often it runs what is inside it, at most
     nanos bound = nanos::max();           ///< how long what is inside may take; `nanos::max()`: as long as it takes
-    nanos waits{};                        ///< by itself, in all of one call, at most
+    nanos waits{};                        ///< by itself, in all of one call, at most; `nanos::max()`: nobody knows
     bool is_breaker = false;              ///< stops calling what fails
     bool holds_permit = false;            ///< from the beginning of what is inside to its end, waits included
     bool has_jitter = true;               ///< its waits are drawn, or there are none

@@ -62,8 +62,8 @@ struct fallback_policy : detail::classifying<fallback_policy<Instead, Results>> 
 
     constexpr config_error validate() const noexcept {
         detail::checker check("fallback");
-        if constexpr (detail::is_function_pointer<Instead>)
-            check.require(instead != nullptr, "function", 0, "must not be null");
+        if constexpr (detail::may_be_no_function<Instead>)
+            check.require(!(instead == nullptr), "function", 0, "must not be null");
         return check.error;
     }
 
@@ -146,7 +146,8 @@ struct fallback_has_no_answer_write_fallback_of_a_value_or_function;
 /// `fallback(0) | ...`, `fallback([](const auto& failure, const keel::context& c) { ... }) | ...`,
 /// `fallback(0).failing_on<std::system_error>() | ...`
 struct fallback_maker {
-    /// Keeps a copy of the answer. Throws `invalid_config` if that is a null pointer to a function.
+    /// Keeps a copy of the answer. Throws `invalid_config` if that is a null pointer to a function, or an empty
+    /// `std::function`.
     template <class Instead>
         requires std::copy_constructible<std::decay_t<Instead>>
     constexpr auto operator()(Instead&& instead) const {

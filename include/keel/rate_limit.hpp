@@ -41,8 +41,8 @@ struct one_permit {
 /// that time and before the call's deadline; otherwise it refuses at once and reserves nothing. The limit counts what
 /// is let through: a permit does not come back because a policy further in refuses, or a hook throws.
 ///
-/// A call that is asked to stop takes up no wait. If that happens while it waits, or if the wait throws, its permits go
-/// back where nobody has taken any since; otherwise they are lost.
+/// A call that is asked to stop takes up no wait. If that happens while it waits, or if the wait lasts to the deadline
+/// or throws, its permits go back where nobody has taken any since; otherwise they are lost.
 ///
 /// One successful compare-exchange a call; a refusal takes none.
 template <rate_algorithm Limit = gcra, call_cost Cost = detail::one_permit>
@@ -99,16 +99,12 @@ struct rate_limit_policy {
         return true;
     }
     // The deadline of a call that is to begin anew is its caller's, and no later once timeouts have been at it: a wait
-    // that does not fit now never will.
+    // that does not fit now never will. Who asks for a cost may be told the deadline, and would be told another one.
     template <class State>
+        requires std::same_as<Cost, detail::one_permit>
     KEEL_ALWAYS_INLINE admission fast_refuse(State& s, call& c) const noexcept {
-        KEEL_TRY {
-            const std::int64_t asked = cost_of(c);
-            const nanos wait = s.permits.wait_for(pace, c.now(), asked);
-            if (wait > patience_of(c)) return refuse(errc::rate_limited, pace.holds(asked) ? wait : nanos(0));
-        }
-        KEEL_CATCH_ALL {}
-        return proceed;
+        const nanos wait = s.permits.wait_for(pace, c.now(), 1);
+        return wait > patience_of(c) ? refuse(errc::rate_limited, wait) : proceed;
     }
 
     template <class State>
@@ -118,7 +114,8 @@ struct rate_limit_policy {
         if (r.wait == nanos(0)) return proceed;
         unused<State> guard{s, r};
         c.wait_until(c.now() + r.wait);
-        if (c.stop_requested()) return refuse(errc::rate_limited);
+        // The wait may have lasted longer than it should, or be no longer wanted.
+        if (!c.may_try()) return refuse(errc::rate_limited);
         guard.armed = false;
         return proceed;
     }

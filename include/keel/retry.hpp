@@ -102,6 +102,9 @@ struct budgeted_retry_policy : detail::classifying<budgeted_retry_policy<Backoff
     };
     static constexpr std::array<errc, 0> rejections{};
 
+    /// For chains: a failure further in is what it is there for.
+    static constexpr bool repeats = true;
+
     constexpr budgeted_retry_policy(const retry_config<Backoff>& configured, const Results& handled,
                                     const Budget& spent_from)
       : config(configured)

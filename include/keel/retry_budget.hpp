@@ -15,7 +15,7 @@ namespace keel {
 
 /// What a retry budget is made of: gRPC's retry throttling (gRFC A6, "gRPC Retry Design").
 struct retry_budget_config {
-    int max_tokens = 100; ///< what the bucket holds, and begins with; 1 to 1000
+    int max_tokens = 100; ///< what the bucket holds, and begins with; 1 to 1000, and below 3 nobody retries
     double ratio = 0.1;   ///< how much a success puts in; 0.001 to 1000, with at most 3 decimals
 
     constexpr config_error validate() const noexcept {

@@ -470,6 +470,14 @@ TEST_CASE("a bulkhead is found by its name and tells its figures") {
     });
     CHECK(p.get<"database">().in_flight() == 0);
     CHECK(p.get<"database">().waiting() == 0);
+
+    keel::shared_bulkhead database{{.permits = 2}};
+    keel::pipeline reads{keel::named<"database">(keel::through(database))};
+    keel::pipeline writes{keel::through(database)};
+    with_a_call_in(reads, [&] {
+        with_a_call_in(writes, [&] { CHECK(reads.get<"database">().in_flight() == 2); });
+        CHECK(reads.get<"database">().waiting() == 0);
+    });
 }
 
 TEST_CASE("a bulkhead tells what it does to who looks at whole chains") {
@@ -480,6 +488,9 @@ TEST_CASE("a bulkhead tells what it does to who looks at whole chains") {
     CHECK(keel::explain(keel::timeout(1s) | one_that_waits).duration == keel::nanos(1s));
     keel::shared_bulkhead database{{.permits = 2, .max_wait = 1ms}};
     CHECK(keel::through(database).facts().waits == keel::nanos(1ms));
+    constexpr auto account = keel::explain(keel::strict(keel::timeout(1s) | keel::through(everywhere)));
+    static_assert(account.duration == keel::nanos(1s) && account.can_be(errc::bulkhead_full));
+    CHECK(account.text().find("permits are out, waits without a bound\n") != std::string::npos);
     constexpr auto card = keel::retry<keel::exp_jitter> | keel::breaker<>;
     CHECK_NOTHROW(keel::strict(card | one));
     CHECK_THROWS_AS(keel::strict(one | card), keel::invalid_config);

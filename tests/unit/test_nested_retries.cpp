@@ -400,3 +400,31 @@ TEST_CASE("random nests of calls make the attempts that the rule allows") {
         REQUIRE(seen == expected);
     }
 }
+
+namespace {
+/// Its sleeps last 1 ms longer than asked, or throw.
+struct late_clock {
+    keel::manual_clock time;
+    bool throws = false;
+
+    keel::time_point now() const noexcept { return time.now(); }
+    void sleep_until(keel::time_point t) const {
+        time.sleep_until(t + keel::nanos(1ms));
+        if (throws) throw 2;
+    }
+};
+} // namespace
+
+TEST_CASE("a retry that is not made after its wait goes back to the calls around it") {
+    const auto twice = [](keel::nanos every) {
+        return keel::retry<keel::constant>({.attempts = 2, .backoff = {.every = every}});
+    };
+    for (const bool throws : {false, true}) {
+        keel::pipeline outer{twice(1ms), late_clock{}};
+        keel::pipeline inner{keel::timeout(10ms) | twice(9500us), late_clock{.time = {}, .throws = throws}};
+        int made = 0;
+        const auto failing = [&] { ++made, throw 1; };
+        CHECK(!outer.attempt([&](const keel::context& c) { inner(c, failing); }));
+        CHECK(made == 2);
+    }
+}

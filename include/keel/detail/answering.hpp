@@ -9,6 +9,7 @@
 #include "result_from.hpp"
 
 #include <concepts>
+#include <cstddef>
 #include <exception>
 #include <type_traits>
 #include <utility>
@@ -45,6 +46,13 @@ concept has_call_operator = requires {
 // A closure without captures is convertible to bool: one with the wrong parameters must not pass for a value.
 template <class A>
 concept looks_like_a_function = is_function_pointer<A> || has_call_operator<A>;
+
+/// A function pointer, or what holds a function or none, such as a `std::function`.
+template <class A>
+concept may_be_no_function =
+    looks_like_a_function<A> && std::constructible_from<A, std::nullptr_t> && requires(const A& f) {
+        { f == nullptr } -> std::same_as<bool>;
+    };
 
 template <class A, class Failure>
     requires answers_when_told<A, Failure>

@@ -36,6 +36,8 @@ inline nanos hint_in(const std::exception_ptr& thrown) {
         std::rethrow_exception(thrown);
     } catch (const retry_after_hint& hint) {
         return hint.retry_after();
+    } catch (const rejected& refused) {
+        return refused.retry_after();
     } catch (...) {
         return nanos(0);
     }

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: BSL-1.0
 
 #include "../call.hpp"
-#include "../context.hpp"
 #include "../clock/clock.hpp"
+#include "../context.hpp"
 #include "../detail/lesser.hpp"
 #include "../detail/macros.hpp"
 #include "../duration.hpp"
@@ -106,9 +106,11 @@ class cold_lane {
                 settled_ = 0;
                 const verdict v = hooks<I>().settle(call_, frame<I>(), outcome_);
                 if (!v.again) break;
+                taken_retry<counts_retries<typename Pipeline::template hooks_of<I>::policy_type>> taken{call_};
                 call_.wait_until(call_.now() + lesser(v.delay, longest));
                 admitted_ = 0;
                 if (!call_.may_try()) break; // the wait was longer than it should be, or no longer wanted
+                taken.is_made = true;
             }
             guard.armed = false;
             // What policies further out do is in no attempt of it.
@@ -147,6 +149,17 @@ class cold_lane {
 
         ~dropped_on_unwinding() {
             if (armed) lane.template hooks<I>().abandon(lane.call_, lane.template frame<I>());
+        }
+    };
+
+    // One that is not made after all goes back, to the calls around this one too.
+    template <bool Counted>
+    struct taken_retry {
+        call& c;
+        bool is_made = false;
+
+        ~taken_retry() {
+            if (Counted && !is_made) c.give_retry_back();
         }
     };
 

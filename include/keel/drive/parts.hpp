@@ -117,6 +117,8 @@ struct parts<std::index_sequence<I...>, chain<P...>, Clock> {
     template <literal Name>
     static constexpr std::size_t index_of() noexcept {
         constexpr bool named[sizeof...(P) + 1] = {goes_by<P, Name>...};
+        static_assert((std::size_t{goes_by<P, Name>} + ...) <= 1,
+                      "keel: several policies of this chain have that name");
         std::size_t i = 0;
         while (i < sizeof...(P) && !named[i])
             ++i;

@@ -19,7 +19,7 @@ namespace keel {
 /// The usual latency is an exponential average over `long_windows`; while it is more than twice that of the window, it
 /// comes down by a twentieth each time. Under load that lasts it would drift up to whatever the queue takes. So after
 /// `probe_every` windows of use, and at first, the limit is a quarter until a window has seen calls that began under
-/// it: theirs is the usual latency then.
+/// it: theirs is the usual latency then, and the limit what it was before.
 ///
 /// The average, the rule and its guards are those of `Gradient2Limit` in Netflix's concurrency-limits, the probes in
 /// the manner of Cardwell et al., "BBR: Congestion-Based Congestion Control" (2016).
