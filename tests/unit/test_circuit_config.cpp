@@ -61,6 +61,7 @@ TEST_CASE_TEMPLATE("a circuit names the field of its recovery that is out of ran
     CHECK(wrong(config{.growth = {.factor = 100.1}}) == "growth.factor");
     CHECK(wrong(config{.growth = {.factor = nan}}) == "growth.factor");
     CHECK(wrong(config{.growth = {.factor = 2, .cap = 29s}}) == "growth.cap");
+    CHECK(wrong(config{.growth = {.factor = 2, .cap = 30s}}) == "");
     CHECK(wrong(config{.growth = {.factor = 1, .cap = 29s}}) == "");
     CHECK(wrong(config{.growth = {.cap = year + 1ns}}) == "growth.cap");
     CHECK(wrong(config{.growth = {.cap = 0s}}) == "growth.cap");
@@ -123,4 +124,11 @@ TEST_CASE("probes are judged by the thresholds of the closed circuit") {
     CHECK(row.judge_probes({.calls = 1, .failed = 0}) == judgement::too_few);
     CHECK(row.judge_probes({.calls = 1, .failed = 1}) == judgement::failing);
     CHECK(row.judge_probes({.calls = 2, .failed = 0}) == judgement::healthy);
+}
+
+TEST_CASE(
+    "the longest period there may be is the cap of those that grow, or the first, with all its jitter and a day") {
+    using growth = keel::open_period_growth;
+    CHECK(growth{.factor = 1.5, .cap = 240h, .jitter = 0.5}.longest(100h) == keel::nanos(384h));
+    CHECK(growth{.factor = 1, .cap = 240h, .jitter = 0.5}.longest(100h) == keel::nanos(174h));
 }

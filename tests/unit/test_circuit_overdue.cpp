@@ -9,6 +9,7 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
+#include <cstdint>
 #include <vector>
 
 using namespace std::chrono_literals;
@@ -235,4 +236,29 @@ TEST_CASE("a circuit that calls under way trip is open for its first period, as 
     CHECK(!c.ask());
     c.clock.advance(1ns);
     CHECK(c.ask());
+}
+
+TEST_CASE(
+    "an open circuit refuses though the end of its period has the bits of a generation that calls are under way in") {
+    auto config = ten_slow<by_count>();
+    config.open_for = keel::nanos(std::int64_t{1} << 35); // ends, like the generation, in 20 zeros
+    hanging<by_count, true> c(config);
+    c.hang(1);
+    for (int i = 0; i < 10; ++i)
+        c.fail();
+    REQUIRE(c.state() == circuit_state::open);
+    CHECK(!c.ask());
+}
+
+TEST_CASE("a call that finds none overdue does not trip a circuit whose successes have left the window") {
+    hanging<by_time, true> c;
+    for (int i = 0; i < 11; ++i)
+        c.succeed();
+    c.clock.advance(5s);
+    for (int i = 0; i < 10; ++i)
+        c.fail();
+    c.clock.advance(5s);
+    REQUIRE(c.circuit.stats().failure_rate == 1);
+    CHECK(c.ask());
+    CHECK(c.state() == circuit_state::closed);
 }

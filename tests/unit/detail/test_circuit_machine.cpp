@@ -58,6 +58,20 @@ TEST_CASE("of two results that fill the minimum at once, both are counted, and t
     CHECK(c.totals().successes == 3);
 }
 
+TEST_CASE("a failure that trips is overtaken by a success that leaves the circuit closed, and trips it all the same") {
+    circuit<> c({.failure_rate = 0.5, .minimum_calls = 2});
+    c.it.try_acquire().success();
+    auto first = c.it.try_acquire(), second = c.it.try_acquire();
+    before_exchange = [&] {
+        second.success();
+        CHECK(c.it.state() == circuit_state::closed);
+    };
+    first.failure();
+    CHECK(!before_exchange);
+    CHECK(c.it.state() == circuit_state::open);
+    CHECK(c.totals().opens == 1);
+}
+
 TEST_CASE("of two probes that succeed at once, both are counted") {
     circuit<> c({.half_open_calls = 3});
     c.it.half_open();
