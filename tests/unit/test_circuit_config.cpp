@@ -132,3 +132,11 @@ TEST_CASE(
     CHECK(growth{.factor = 1.5, .cap = 240h, .jitter = 0.5}.longest(100h) == keel::nanos(384h));
     CHECK(growth{.factor = 1, .cap = 240h, .jitter = 0.5}.longest(100h) == keel::nanos(174h));
 }
+
+TEST_CASE("a period that does not grow is neither capped nor rounded, and has its jitter") {
+    using growth = keel::open_period_growth;
+    constexpr keel::nanos odd = 24h * 200 + 1ns; // no double
+    CHECK(growth{.factor = 1, .cap = 1s, .jitter = 0}.period(odd, 3) == odd);
+    CHECK(growth{.factor = 1, .cap = 1s, .jitter = 0.5}.period(1h, 3) >= keel::nanos(1h));
+    CHECK(growth{.factor = 1, .cap = 1s, .jitter = 1}.period(1h, 3) > keel::nanos(1h));
+}
