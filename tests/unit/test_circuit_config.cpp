@@ -110,6 +110,15 @@ TEST_CASE("a circuit's window is checked once its thresholds are in range") {
     CHECK(wrong(keel::breaker_config<consecutive_failures>{.window = {.failures = 0}}) == "window.failures");
 }
 
+TEST_CASE("a count window has room for as many slow calls as trip it") {
+    using config = keel::breaker_config<sliding_window>;
+    const auto slow = [](int calls) {
+        return config{.window = {.calls = calls}, .failure_rate = 0.25, .slow_call = {.longer_than = 1s, .rate = 0.5}};
+    };
+    CHECK(wrong(slow(512)) == "");
+    CHECK(wrong(slow(513)) == "window.calls");
+}
+
 TEST_CASE("probes are judged by the thresholds of the closed circuit") {
     using keel::judgement;
     const keel::breaker_config<sliding_window> c{.failure_rate = 0.5, .minimum_calls = 20, .half_open_calls = 4};

@@ -262,3 +262,19 @@ TEST_CASE("a call that finds none overdue does not trip a circuit whose successe
     CHECK(c.ask());
     CHECK(c.state() == circuit_state::closed);
 }
+
+TEST_CASE("a circuit that calls under way trip without a failure shows no row of an earlier generation") {
+    hanging<in_a_row, true> c;
+    for (int i = 0; i < 10; ++i)
+        c.fail();
+    REQUIRE(c.circuit.stats().window.failed == 10);
+    c.clock.advance(30s);
+    for (int i = 0; i < 3; ++i)
+        c.succeed();
+    REQUIRE(c.state() == circuit_state::closed);
+    c.hang(10);
+    c.clock.advance(900ms);
+    CHECK(!c.ask());
+    CHECK(c.state() == circuit_state::open);
+    CHECK(c.circuit.stats().window.failed == 0);
+}

@@ -99,6 +99,18 @@ TEST_CASE("a probe's success closes the circuit though its permit is taken over 
     CHECK(c.totals().successes == 1);
 }
 
+TEST_CASE("a probe's success that would close the circuit is late where others are probing meanwhile") {
+    circuit<> c({.half_open_calls = 1});
+    c.it.half_open();
+    auto first = c.it.try_acquire();
+    before_look = [&] { c.it.half_open(); };
+    first.success();
+    CHECK(!before_look);
+    CHECK(c.it.state() == circuit_state::half_open);
+    CHECK(c.it.stats().window.calls == 0);
+    CHECK(c.totals().late == 1);
+}
+
 TEST_CASE("a call that finds others overdue, and is overtaken by a change by hand, goes by that") {
     using window = keel::basic_sliding_window<{.count_overdue = true}>;
     circuit<window> c({.minimum_calls = 1, .slow_call = {.longer_than = 1s, .rate = 0.5}});

@@ -14,6 +14,7 @@ using keel::judgement;
 
 static_assert(consecutive_failures::shards == 1); // no more than the refusals need
 static_assert(keel::consecutive_failures_options{}.shards == 16);
+static_assert(!keel::consecutive_failures_options{}.count_overdue);
 static_assert(consecutive_failures{}.failures == 5);
 
 namespace {

@@ -19,6 +19,10 @@ using keel::sliding_time_window;
 using keel::time_point;
 using support::draw;
 
+static_assert(keel::sliding_time_window_options{}.shards == 16 && keel::sliding_time_window_options{}.buckets == 16);
+static_assert(!keel::sliding_time_window_options{}.count_overdue);
+static_assert(!sliding_time_window::needs().entry_time && sliding_time_window::needs().settle_time);
+
 namespace {
 using recorder = support::recorder<sliding_time_window>;
 using config = keel::breaker_config<sliding_time_window>;

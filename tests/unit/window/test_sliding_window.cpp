@@ -13,6 +13,9 @@ using keel::judgement;
 using keel::sliding_window;
 using support::draw;
 
+static_assert(keel::sliding_window_options{}.shards == 16 && keel::sliding_window_options{}.failures == 256);
+static_assert(!keel::sliding_window_options{}.count_overdue);
+
 namespace {
 using recorder = support::recorder<sliding_window>;
 using config = keel::breaker_config<sliding_window>;
