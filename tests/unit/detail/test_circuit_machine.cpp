@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <utility>
 
@@ -109,6 +110,29 @@ TEST_CASE("a probe's success that would close the circuit is late where others a
     CHECK(c.it.state() == circuit_state::half_open);
     CHECK(c.it.stats().window.calls == 0);
     CHECK(c.totals().late == 1);
+}
+
+TEST_CASE("a change by hand that another overtakes forgets nothing that is recorded since") {
+    circuit<> c({.minimum_calls = 2});
+    before_exchange = [&] {
+        before_look = [&] {
+            c.it.close();
+            c.it.try_acquire().failure();
+        };
+    };
+    c.it.close();
+    CHECK(!before_look);
+    CHECK(c.it.stats().window.failed == 1);
+}
+
+TEST_CASE("a result is late in an open circuit though the end of its period has the bits of its generation") {
+    circuit<> c({.failure_rate = 1, .minimum_calls = 1, .open_for = keel::nanos(std::int64_t{1} << 35)});
+    auto late = c.it.try_acquire();
+    c.it.try_acquire().failure();
+    REQUIRE(c.it.state() == circuit_state::open);
+    late.failure();
+    CHECK(c.totals().late == 1);
+    CHECK(c.totals().failures == 1);
 }
 
 TEST_CASE("a call that finds others overdue, and is overtaken by a change by hand, goes by that") {
