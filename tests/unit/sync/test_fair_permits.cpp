@@ -16,6 +16,8 @@
 using permits_of_4 = keel::fair_permits<4>;
 using entry = permits_of_4::entry;
 
+static_assert(keel::fair_permits<2>::most_permits == 1'000'000);
+
 namespace {
 permits_of_4::ticket in_line(permits_of_4& p, std::uint32_t permits) {
     permits_of_4::ticket mine{};

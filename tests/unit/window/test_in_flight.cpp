@@ -73,6 +73,21 @@ TEST_CASE("a generation is later than another if it is ahead by half of all ther
     CHECK(!is_later_generation<3>(4, 0));
 }
 
+TEST_CASE("a call that began up to 64 buckets later is not overdue, and one further ahead is from long ago") {
+    own calls;
+    calls.begin(limit, 1, at(1005));
+    CHECK(calls.overdue(limit, 1, at(1005 - 640)) == 0);
+    CHECK(calls.overdue(limit, 1, at(1005 - 650)) == 1);
+}
+
+TEST_CASE("a call that begins makes no other one overdue for a thread that read the clock a bucket earlier") {
+    own calls;
+    calls.begin(limit, 1, at(5));
+    calls.begin(limit, 1, at(95));
+    CHECK(calls.overdue(limit, 1, at(85)) == 0);
+    CHECK(calls.overdue(limit, 1, at(95)) == 1);
+}
+
 TEST_CASE("a bucket of calls in flight counts below zero, and keeps its generation and epoch") {
     const auto b = in_flight_bucket::of(0xfffff, 0xffff, 0).plus(-3);
     CHECK(b.count() == -3);

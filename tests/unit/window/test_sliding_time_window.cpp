@@ -117,6 +117,17 @@ TEST_CASE("threads without a shard of their own lose none of each other's result
     CHECK(r.counts.counted(r.config.window, start, 0).calls == 2);
 }
 
+TEST_CASE("a time window forgets at the clock's epoch, and right before and after it, as at any other time") {
+    for (int second = -2; second <= 2; ++second) {
+        const time_point then(std::chrono::seconds{second});
+        recorder r = ten_seconds(1);
+        r.record(true, then - 1s);
+        r.start_over(then);
+        CHECK(r.counts.counted(r.config.window, then, 0).calls == 0);
+        CHECK(r.counts.counted(r.config.window, then, 0).failed == 0);
+    }
+}
+
 TEST_CASE("a time window that starts over is not undone by a thread that saw less of it, or an earlier bucket") {
     for (const auto later : {0s, 1s}) {
         recorder r = ten_seconds(1);
