@@ -28,11 +28,11 @@ struct slow_call_config {
     /// twice.
     KEEL_ALWAYS_INLINE bool may_count() const noexcept { return !__builtin_constant_p(longer_than.count) || counts(); }
     constexpr void check(detail::checker& c, bool counts_overdue) const noexcept {
-        if (counts() || counts_overdue) c.positive("slow_call.longer_than", longer_than);
         if (counts_overdue) {
             c.require(counts(), "slow_call.longer_than", static_cast<double>(longer_than.count),
                       "must be given, for the window counts overdue calls");
         }
+        if (counts()) c.positive("slow_call.longer_than", longer_than);
         c.share("slow_call.rate", rate);
     }
 };

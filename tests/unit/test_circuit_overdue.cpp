@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 using namespace std::chrono_literals;
@@ -219,6 +220,7 @@ TEST_CASE("a window that counts overdue calls must be told what slow is") {
         return e ? std::string_view(e.field) : "";
     };
     CHECK(wrong({}) == "slow_call.longer_than");
+    CHECK(std::string_view(keel::breaker_config<by_count>{}.validate().range).starts_with("must be given"));
     CHECK(wrong({.slow_call = {.longer_than = 0s}}) == "slow_call.longer_than");
     CHECK(wrong({.slow_call = {.longer_than = 1ns}}) == "");
 }
