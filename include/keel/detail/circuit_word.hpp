@@ -12,7 +12,7 @@ namespace keel {
 /// otherwise; metrics_only counts, and never opens.
 enum class circuit_state : std::uint8_t { closed, open, half_open, forced_open, disabled, metrics_only };
 
-/// As it is written above. Never null.
+/// The name of the enumerator. Never null.
 constexpr const char* name(circuit_state s) noexcept {
     switch (s) {
     case circuit_state::closed:
@@ -120,8 +120,8 @@ struct basic_circuit_word {
     constexpr int slow_failed() const noexcept { return field(slow_failed_at); }
 
     constexpr basic_circuit_word with_grant() const noexcept { return {bits + (one << granted_at)}; }
-    /// The bit makes a word that lost a permit and granted it anew differ from what it was: whoever read that the
-    /// lease of the first one is over does not take over the second. Twice both, while that thread sleeps, goes unseen.
+    /// Flips a bit, so that a word that got a permit back and granted it anew differs from what it was: a thread that
+    /// has found the first permit's lease over can't take over the second. If both happen twice meanwhile, it can.
     constexpr basic_circuit_word without_grant() const noexcept {
         return {(bits - (one << granted_at)) ^ (one << returned_at)};
     }
