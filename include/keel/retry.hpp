@@ -76,8 +76,8 @@ struct own_retry_budget {
     constexpr config_error validate() const noexcept { return config.validate(); }
 };
 
-/// As `retry_config`, with a budget. A type of its own, which is chosen where `.budget` is written: who has no budget
-/// does not pay for asking.
+/// As `retry_config`, with a budget. A type of its own, which overload resolution chooses where `.budget` is written: a
+/// retry without one does not pay for it.
 template <class Backoff = exp_jitter>
 struct budgeted_retry_config {
     int attempts = 3;
@@ -86,8 +86,9 @@ struct budgeted_retry_config {
     shared_retry_budget budget; ///< `&budget`, which must outlive the pipeline; null is none
 };
 
-/// As `retry_policy`, as long as there are tokens in a budget. A failed attempt takes one, the last one too; a success
-/// earns. What is ignored does neither, and so does a rejection by a policy further in, unless `is_about_callee()`.
+/// As `retry_policy`, as long as its budget affords retries. Every failed attempt takes a token, also the last one; a
+/// success earns a part of one. An ignored attempt does neither, nor does a rejection by a policy further in, unless
+/// `is_about_callee()`.
 template <class Backoff, class Results, class Budget>
 struct budgeted_retry_policy : detail::classifying<budgeted_retry_policy<Backoff, Results, Budget>> {
     retry_config<Backoff> config{};
@@ -164,7 +165,8 @@ struct budgeted_retry_policy : detail::classifying<budgeted_retry_policy<Backoff
 /// invocations; the last failure is returned unchanged. `timeout | retry` bounds them all together, `retry | timeout`
 /// each one. Never waits to the deadline or past it: if the next delay does not fit, the last failure is returned now.
 ///
-/// Calls of other pipelines with the context of an attempt make their retries out of those that are left to this call.
+/// A call of another pipeline that is given the context of an attempt takes its retries from those that this call has
+/// left.
 template <class Backoff = exp_jitter, class Results = handle<>>
 struct retry_policy : detail::classifying<retry_policy<Backoff, Results>> {
     retry_config<Backoff> config{};
@@ -173,7 +175,7 @@ struct retry_policy : detail::classifying<retry_policy<Backoff, Results>> {
     using frame = detail::retry_frame<Backoff>;
     static constexpr std::array<errc, 0> rejections{};
 
-    /// For chains: a failure further in is what it is there for.
+    /// For chains: it has nothing to do if no failure from further in reaches it.
     static constexpr bool repeats = true;
 
     constexpr retry_policy() = default;
