@@ -13,10 +13,10 @@
 
 namespace keel {
 
-/// base x 1, 1, 2, 3, 5, 8 ... up to `cap`: grows by 1.6 an attempt.
+/// base x 1, 1, 2, 3, 5, 8 ... up to `cap`: grows by a factor of about 1.6 with each attempt.
 struct fibonacci {
-    nanos base = std::chrono::milliseconds(10); ///< at least 1 ns
-    nanos cap = std::chrono::seconds(1);        ///< of every delay; at least `base`
+    nanos base = std::chrono::milliseconds(10); ///< the first delay; at least 1 ns
+    nanos cap = std::chrono::seconds(1);        ///< the longest delay; at least `base`
 
     constexpr nanos delay(std::uint64_t n, nanos, random_source&) const noexcept {
         // The 97th Fibonacci number exceeds `beyond_nanos`: more steps change nothing.

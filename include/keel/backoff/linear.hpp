@@ -14,9 +14,9 @@ namespace keel {
 
 /// base, base + step, base + 2 step ... up to `cap`.
 struct linear {
-    nanos base = std::chrono::milliseconds(10); ///< at least 1 ns
-    nanos step = std::chrono::milliseconds(10); ///< at least 0
-    nanos cap = std::chrono::seconds(1);        ///< of every delay; at least `base`
+    nanos base = std::chrono::milliseconds(10); ///< the first delay; at least 1 ns
+    nanos step = std::chrono::milliseconds(10); ///< added with each attempt; at least 0
+    nanos cap = std::chrono::seconds(1);        ///< the longest delay; at least `base`
 
     constexpr nanos delay(std::uint64_t n, nanos, random_source&) const noexcept {
         const double grown =
