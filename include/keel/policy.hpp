@@ -180,6 +180,8 @@ inline constexpr bool has_fast_refuse<P, absent> = refuses_at_once<P>;
 ///         `state<Clock>&` in front.
 ///     static constexpr errc rejections[]
 ///         What it refuses with; `errc::refused` by default.
+///     policy_facts facts() const noexcept
+///         What `explain` and `strict` have to know of it.
 ///     config_error validate() const noexcept
 ///         The first value of its configuration that is out of range.
 ///
