@@ -219,7 +219,7 @@ void circuit_machine<Window, Atomics>::settle(const permit& p, call& c, ending e
 template <class Window, class Atomics>
 void circuit_machine<Window, Atomics>::give_back(const permit& p) noexcept {
     word seen{word_.load(std::memory_order_relaxed)};
-    // Not after a take-over: the permit is somebody else's then.
+    // Not after a takeover: the permit is somebody else's then.
     while (seen.is_half_open() && seen.generation() == p.granted_in.generation() &&
            seen.lease() == p.granted_in.lease() && seen.granted() > seen.recorded()) {
         if (replace(seen, seen.without_grant())) return;
