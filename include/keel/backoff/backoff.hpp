@@ -53,6 +53,18 @@ constexpr nanos uniform(nanos low, nanos high, random_source& random) noexcept {
     return drawn < high ? drawn : high;
 }
 
+/// A checker that has looked at what every growing backoff has.
+constexpr checker checked_growth(nanos base, nanos cap) noexcept {
+    return checker("retry")
+        .positive("backoff.base", base)
+        .positive("backoff.cap", cap)
+        .require(cap >= base, "backoff.cap", static_cast<double>(cap.count), "must be at least backoff.base");
+}
+constexpr checker checked_growth(nanos base, double factor, nanos cap) noexcept {
+    return checked_growth(base, cap).require(factor >= 1 && factor <= 1e6, "backoff.factor", factor,
+                                             "must be at least 1 and at most 1e6");
+}
+
 /// A backoff with random delays.
 template <class B>
 concept draws_delays = requires(const B& b, std::uint64_t n) {

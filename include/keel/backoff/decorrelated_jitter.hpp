@@ -28,14 +28,7 @@ struct decorrelated_jitter {
         return detail::capped(base, detail::power(factor, n), cap);
     }
 
-    constexpr config_error validate() const noexcept {
-        return detail::checker("retry")
-            .positive("backoff.base", base)
-            .require(factor >= 1 && factor <= 1e6, "backoff.factor", factor, "must be at least 1 and at most 1e6")
-            .positive("backoff.cap", cap)
-            .require(cap >= base, "backoff.cap", static_cast<double>(cap.count), "must be at least backoff.base")
-            .error;
-    }
+    constexpr config_error validate() const noexcept { return detail::checked_growth(base, factor, cap).error; }
 
     auto begin() const { return detail::delay_iterator(*this); }
     static auto end() { return std::unreachable_sentinel; }

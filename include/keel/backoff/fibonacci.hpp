@@ -26,13 +26,7 @@ struct fibonacci {
         return detail::capped(base, number, cap);
     }
 
-    constexpr config_error validate() const noexcept {
-        return detail::checker("retry")
-            .positive("backoff.base", base)
-            .positive("backoff.cap", cap)
-            .require(cap >= base, "backoff.cap", static_cast<double>(cap.count), "must be at least backoff.base")
-            .error;
-    }
+    constexpr config_error validate() const noexcept { return detail::checked_growth(base, cap).error; }
 
     auto begin() const { return detail::delay_iterator(*this); }
     static auto end() { return std::unreachable_sentinel; }

@@ -25,12 +25,7 @@ struct linear {
     }
 
     constexpr config_error validate() const noexcept {
-        return detail::checker("retry")
-            .positive("backoff.base", base)
-            .not_negative("backoff.step", step)
-            .positive("backoff.cap", cap)
-            .require(cap >= base, "backoff.cap", static_cast<double>(cap.count), "must be at least backoff.base")
-            .error;
+        return detail::checked_growth(base, cap).not_negative("backoff.step", step).error;
     }
 
     auto begin() const { return detail::delay_iterator(*this); }
