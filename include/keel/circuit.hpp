@@ -111,7 +111,8 @@ class circuit : detail::circuit_machine<Window, Atomics> {
         machine::by_hand(c, next_in);
     }
 
-    // Takes its byte: two empty clocks can't share an address, and the pipeline's own has the first one.
+    // Not [[no_unique_address]]: two empty clocks can't share an address, so a circuit would have to make way for the
+    // clock of its pipeline, which has the first one.
     Clock clock_;
 };
 
