@@ -60,7 +60,7 @@ void add(const char* group, const std::string& name, const char* clock, std::sha
     auto* b = benchmark::RegisterBenchmark(id.c_str(), [target, call, check](benchmark::State& state) {
         Target& shared = *target;
         if (state.thread_index() == 0) tick();
-        keel::cached_clock::update(); // in a run it stands still, and what a limit grants is used up
+        keel::cached_clock::update(); // otherwise it stands still, and rate limits run out of permits
         int n = 1;
         benchmark::DoNotOptimize(n);
         for (int i = 0; i < 1000; ++i)

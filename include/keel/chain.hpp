@@ -30,7 +30,7 @@ struct chain {
     /// The first thing that is wrong with the configuration of any policy, from the outside in.
     constexpr config_error validate() const noexcept { return first_error(indices{}); }
 
-    /// What all policies together want in a call.
+    /// The needs of all policies together.
     constexpr keel::needs needs() const noexcept { return united_needs(indices{}); }
 
     /// How many retries all policies together can make in one call; `detail::any_number_of_retries` if none counts
@@ -56,7 +56,7 @@ struct chain {
     constexpr keel::needs united_needs(std::index_sequence<I...>) const noexcept {
         return (keel::needs{} | ... | detail::needs_of(get<I>()));
     }
-    // Each runs all that is inside it again.
+    // Their attempts multiply: each repeats everything inside it.
     template <std::size_t... I>
     constexpr std::uint32_t united_retries(std::index_sequence<I...>) const {
         constexpr std::uint64_t most = detail::any_number_of_retries;
@@ -94,7 +94,7 @@ concept repeats = requires { requires P::repeats; };
 template <class P>
 concept never_fails = requires { requires P::never_fails; };
 
-/// Whether something in `Outer` runs again what fails, and something in `Inner` lets no failure through to it.
+/// Whether `Outer` has a policy that repeats what fails, and `Inner` one that lets no failure out.
 template <class Outer, class Inner>
 inline constexpr bool has_nothing_to_repeat = false;
 template <class... A, class... B>
@@ -118,8 +118,8 @@ constexpr auto operator|(const Outer& outer, const Inner& inner) {
                           std::make_index_sequence<detail::chain_of<Inner>::size>());
 }
 
-// What is piped into or out of a policy without being one. Deleted and not missing, so that the diagnostic names the
-// reason, and constrained, so that `requires { a | b; }` answers no.
+// For `|` between a policy and something that is none. Deleted rather than missing, so that the diagnostic names the
+// reason; constrained, so that `requires { a | b; }` answers no.
 struct what_is_piped_here_is_not_a_policy_which_has_admit_and_settle;
 template <detail::composable Outer, class NoPolicy>
     requires(!detail::composable<std::remove_cvref_t<NoPolicy>>)
@@ -128,7 +128,8 @@ template <class NoPolicy, detail::composable Inner>
     requires(!detail::composable<std::remove_cvref_t<NoPolicy>>)
 what_is_piped_here_is_not_a_policy_which_has_admit_and_settle operator|(NoPolicy&&, const Inner&) = delete;
 
-// What nothing could ever reach. By type, for the values of a chain may only be known at run time.
+// For a retry that no failure could ever reach. Decided by type, because the values of a chain may not be known before
+// run time.
 struct a_fallback_for_everything_belongs_left_of_retry_which_it_starves;
 template <detail::composable Outer, detail::composable Inner>
     requires detail::has_nothing_to_repeat<detail::chain_of<Outer>, detail::chain_of<Inner>>

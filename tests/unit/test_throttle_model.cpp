@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "support/flights.hpp"
+#include "support/seed.hpp"
 
 #include <keel/random.hpp>
 #include <keel/throttle.hpp>
@@ -10,7 +11,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <deque>
 #include <optional>
 #include <random>
@@ -119,16 +119,7 @@ void run_beside_model(std::uint64_t seed, int operations) {
     CHECK(refused > operations / 1000);
 }
 
-std::uint64_t first_seed() {
-    const char* given = std::getenv("KEEL_SEED");
-    return given != nullptr ? std::strtoull(given, nullptr, 10) : 1;
-}
-
-#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__ || !defined __OPTIMIZE__
-constexpr std::uint64_t rounds = 10;
-#else
-constexpr std::uint64_t rounds = 60;
-#endif
+constexpr std::uint64_t rounds = support::is_slow_build ? 10 : 60;
 
 /// Requests come evenly, 100 a second. The server takes `capacity` of them a second, now and then more of those that it
 /// has not had, and turns the others away at once.
@@ -166,7 +157,7 @@ struct overload {
 } // namespace
 
 TEST_CASE("a throttle does what the naive throttle does, whatever overlaps") {
-    for (std::uint64_t seed = first_seed(); seed < first_seed() + rounds; ++seed) {
+    for (std::uint64_t seed = support::first_seed(); seed < support::first_seed() + rounds; ++seed) {
         INFO("KEEL_SEED=", seed);
         run_beside_model<true>(seed, 5000);
         run_beside_model<false>(seed, 5000);

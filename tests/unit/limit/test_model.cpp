@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "support/flights.hpp"
+#include "support/seed.hpp"
 
 #include <keel/limit.hpp>
 
@@ -10,7 +11,6 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <optional>
 #include <random>
 #include <vector>
@@ -154,21 +154,12 @@ void run_beside_model(std::uint64_t seed, int operations) {
     CHECK(refused > 0);
 }
 
-std::uint64_t first_seed() {
-    const char* given = std::getenv("KEEL_SEED");
-    return given != nullptr ? std::strtoull(given, nullptr, 10) : 1;
-}
-
-#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__ || !defined __OPTIMIZE__
-constexpr std::uint64_t rounds = 10;
-#else
-constexpr std::uint64_t rounds = 60;
-#endif
+constexpr std::uint64_t rounds = support::is_slow_build ? 10 : 60;
 
 } // namespace
 
 TEST_CASE_TEMPLATE("a limit does what the naive limit does, whatever overlaps", Strategy, keel::aimd, keel::gradient) {
-    for (std::uint64_t seed = first_seed(); seed < first_seed() + rounds; ++seed) {
+    for (std::uint64_t seed = support::first_seed(); seed < support::first_seed() + rounds; ++seed) {
         INFO("KEEL_SEED=", seed);
         run_beside_model<Strategy, true>(seed, 5000);
         run_beside_model<Strategy, false>(seed, 5000);
