@@ -105,7 +105,7 @@ struct fallback_policy : detail::classifying<fallback_policy<Instead, Results>> 
     }
 
   private:
-    static constexpr bool selective = !std::same_as<decltype(Results::failing), detail::selectors<>>;
+    static constexpr bool selective = !detail::is_without_selectors<Results>;
 
     constexpr bool handles(errc reason) const {
         return !results.ignoring.any_rejection(reason) && (!selective || results.failing.any_rejection(reason));

@@ -230,4 +230,10 @@ struct handle {
     }
 };
 
+namespace detail {
+
+template <class Results>
+inline constexpr bool is_without_selectors = std::same_as<decltype(Results::failing), selectors<>>;
+
+} // namespace detail
 } // namespace keel

@@ -68,17 +68,18 @@ class acceptance {
     }
     /// A request was not accepted. Returns what `probability()` is then.
     KEEL_COLD double evaluate(const Config& k, time_point now) noexcept {
+        const std::int64_t bucket = bucket_of(k, now);
         std::uint64_t seen = probability_.load(std::memory_order_relaxed);
+        begin_bucket(bucket);
         for (;;) {
             // Of requests that fail at the same time, the last to pass this fence sees all of them, since each was
             // counted before its own. One that saw fewer can't store after it: the value it compares with has changed.
             Atomics::fence(std::memory_order_seq_cst);
-            const double p = probability_of(k, counted(k, now));
+            const std::int64_t latest = evaluated_in_.load(std::memory_order_relaxed);
+            const time_point at = bucket < latest ? time_point(nanos(latest * window_of(k).bucket_length())) : now;
+            const double p = probability_of(k, counted(k, at));
             const auto next = std::bit_cast<std::uint64_t>(p);
-            if (next == seen || probability_.compare_exchange_weak(seen, next, std::memory_order_relaxed)) {
-                evaluated_in_.store(bucket_of(k, now), std::memory_order_relaxed);
-                return p;
-            }
+            if (next == seen || probability_.compare_exchange_weak(seen, next, std::memory_order_relaxed)) return p;
         }
     }
 
@@ -105,6 +106,17 @@ class acceptance {
 
   private:
     using counts = typename window::template counts<Atomics>;
+
+    // Who read the clock before others did, and comes by after them, knows less of the window than they: what is
+    // evaluated is that of the latest bucket. A clock that leaps back by a window and more begins anew.
+    void begin_bucket(std::int64_t bucket) noexcept {
+        std::int64_t latest = evaluated_in_.load(std::memory_order_relaxed);
+        const auto is_newer = [bucket](std::int64_t than) {
+            return bucket > than || static_cast<std::uint64_t>(than) - static_cast<std::uint64_t>(bucket) > Buckets;
+        };
+        while (is_newer(latest) && !evaluated_in_.compare_exchange_weak(latest, bucket, std::memory_order_relaxed)) {
+        }
+    }
 
     static std::int64_t bucket_of(const Config& k, time_point at) noexcept {
         return epoch_number(at, window_of(k).bucket_length());

@@ -74,7 +74,7 @@ struct budgeted_retry_policy : detail::classifying<budgeted_retry_policy<Backoff
           : Budget::state(owner.budget) {}
     };
     static constexpr std::array<errc, 0> rejections{};
-    static constexpr bool repeats = is_without_selectors<Results>;
+    static constexpr bool repeats = detail::is_without_selectors<Results>;
 
     constexpr budgeted_retry_policy(const retry_config<Backoff>& configured, const Results& handled,
                                     const Budget& spent_from)

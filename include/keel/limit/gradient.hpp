@@ -22,6 +22,9 @@ namespace keel {
 /// until calls that began under it have ended: their latency is the usual one from then on, and
 /// the limit is what it was before.
 ///
+/// A window with too many failures raises no limit and teaches no latency. Before any other it lowers the limit by a
+/// tenth, so that a process that starts during an overload does not add to it.
+///
 /// The average, the rule and its guards are those of `Gradient2Limit` in Netflix's concurrency-limits, the probes in
 /// the manner of Cardwell et al., "BBR: Congestion-Based Congestion Control" (2016).
 struct gradient {
@@ -50,7 +53,9 @@ struct gradient {
             return std::exchange(m.before_probe, 0);
         }
         if (!w.failing) average(m, latency);
-        if (!w.used || m.usual == 0) return limit;
+        if (!w.used) return limit;
+        // Calls fail, and nobody knows yet how long one takes that does not.
+        if (m.usual == 0) return limit * 0.9;
         if (++m.used_since_probe >= probe_every) {
             m.before_probe = limit;
             m.probing_for = 0;
