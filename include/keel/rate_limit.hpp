@@ -52,11 +52,23 @@ struct rate_limit_policy {
     Cost cost{};
     typename Limit::pace pace{limit};
 
+    /// `p.get<"name">()` of a rate limit with that name.
     template <class Clock>
-    struct state {
-        typename Limit::template permits<std_atomics> permits;
-        state(const rate_limit_policy&, const Clock& clock)
-          : permits(clock.now()) {}
+    class state {
+      public:
+        state(const rate_limit_policy& owner, const Clock& clock)
+          : permits_(clock.now())
+          , pace_(owner.pace)
+          , clock_(clock) {}
+
+        /// How many permits a call could take now without a wait. From any thread.
+        std::int64_t available() const noexcept { return permits_.available(pace_, clock_.now()); }
+
+      private:
+        friend rate_limit_policy;
+        typename Limit::template permits<std_atomics> permits_;
+        typename Limit::pace pace_;
+        Clock clock_;
     };
     static constexpr errc rejections[] = {errc::rate_limited};
 
@@ -92,7 +104,7 @@ struct rate_limit_policy {
     template <class State>
     KEEL_ALWAYS_INLINE bool fast_admit(State& s, call& c) const noexcept {
         // A function that throws is asked again on the cold lane, where its exception can pass.
-        KEEL_TRY { return s.permits.try_take(pace, c.now(), cost_of(c)); }
+        KEEL_TRY { return s.permits_.try_take(pace, c.now(), cost_of(c)); }
         KEEL_CATCH_ALL { return false; }
     }
     template <class State>
@@ -104,13 +116,13 @@ struct rate_limit_policy {
     template <class State>
         requires std::same_as<Cost, detail::one_permit>
     KEEL_ALWAYS_INLINE admission fast_refuse(State& s, call& c) const noexcept {
-        const nanos wait = s.permits.wait_for(pace, c.now(), 1);
+        const nanos wait = s.permits_.wait_for(pace, c.now(), 1);
         return wait > patience_of(c) ? refuse(errc::rate_limited, wait) : proceed;
     }
 
     template <class State>
     admission admit(State& s, call& c, detail::no_frame&) const {
-        const rate_reservation r = s.permits.reserve(pace, c.now(), cost_of(c), patience_of(c));
+        const rate_reservation r = s.permits_.reserve(pace, c.now(), cost_of(c), patience_of(c));
         if (!r.granted) return refuse(errc::rate_limited, r.wait);
         if (r.wait == nanos(0)) return proceed;
         unused<State> guard{s, r};
@@ -133,7 +145,7 @@ struct rate_limit_policy {
         bool armed = true;
 
         ~unused() {
-            if (armed) s.permits.give_back(reserved);
+            if (armed) s.permits_.give_back(reserved);
         }
     };
 
