@@ -39,8 +39,6 @@ struct cache_stats {
     friend bool operator==(const cache_stats&, const cache_stats&) = default;
 };
 
-struct a_temporary_store_ends_before_its_cache_so_give_it_a_name;
-
 /// Keeps what functions return, by key, for as long as `ttl`, in a store that the user brings:
 ///
 ///     std::unordered_map<std::string, keel::cached<quote>> store;
@@ -67,8 +65,8 @@ class cache {
       : store_(store)
       , ttl_(detail::validated(configured).ttl)
       , clock_(std::move(clock)) {}
-    cache(const Store&&, const cache_config&, Clock = {},
-          a_temporary_store_ends_before_its_cache_so_give_it_a_name* = nullptr) = delete;
+    cache(const Store&& a_temporary_store_ends_before_its_cache_so_give_it_a_name, const cache_config&,
+          Clock = {}) = delete;
     cache(const cache&) = delete;
     cache& operator=(const cache&) = delete;
 
