@@ -4,6 +4,7 @@
 #include <keel/coalesce.hpp>
 #include <keel/config.hpp>
 
+#include "support/hooked_clock.hpp"
 #include "support/results.hpp"
 
 #include <doctest/doctest.h>
@@ -52,6 +53,11 @@ struct overtaken {
     }
 };
 
+/// Flights that nobody may join.
+struct untouched {
+    int operator()(int, auto&) { throw std::logic_error("must not be called"); }
+};
+
 keel::cache_stats counted(std::uint64_t hits, std::uint64_t misses, std::uint64_t not_stored = 0) {
     return {.hits = hits, .misses = misses, .not_stored = not_stored};
 }
@@ -88,6 +94,16 @@ TEST_CASE("a value is good until its time to live has passed since the function 
     time.set(keel::time_point(12s));
     CHECK_THROWS_AS(c(1, never_called), std::logic_error);
     CHECK(store.empty()); // erased when it was asked for
+}
+
+TEST_CASE("a hit reads the clock once, and a miss twice") {
+    numbers store;
+    const support::hooked_clock clock;
+    keel::cache c{store, {.ttl = 5s}, clock};
+    c(1, [] { return 1; });
+    CHECK(clock.state->readings == 2);
+    c(1, never_called);
+    CHECK(clock.state->readings == 3);
 }
 
 TEST_CASE("failures are not stored") {
@@ -339,6 +355,8 @@ TEST_CASE("who missed before another's flight has landed, and comes after it, fi
     overtaken flights{.flights = keel::coalesce<int, int>(), .c = c};
     CHECK(c.coalesced(flights, 1, never_called) == 10);
     CHECK(c.stats() == counted(0, 2));
+    untouched none;
+    CHECK(c.coalesced(none, 1, never_called) == 10); // a hit needs no flight
 }
 
 TEST_CASE("a coalesced call has the type of the flight's result, and its context") {
