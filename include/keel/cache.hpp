@@ -163,7 +163,7 @@ class cache {
     template <class R, class F>
     R run(const key_type& key, F&& f) {
         static_assert(detail::brings<R, value_type>,
-                      "keel: the function must return the store's value type, or an expected of it");
+                      "keel: the function's result must be of the store's value type, or an expected of it");
         running mine(key);
         {
             const std::lock_guard held(guard_);

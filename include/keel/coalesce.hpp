@@ -62,7 +62,7 @@ class coalesce {
     using patience = detail::patience;
 
     static_assert(std::copy_constructible<carried>, "keel: each caller gets a copy of the result, so it must be "
-                                                    "copyable: return a std::shared_ptr to what is not");
+                                                    "copyable: use a std::shared_ptr to what is not");
 
     using channel = typename detail::channel_of_flight<T>::type;
 

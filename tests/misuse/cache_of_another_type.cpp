@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-// expect: keel: the function must return the store's value type, or an expected of it
+// expect: keel: the function's result must be of the store's value type, or an expected of it
 #include <keel/cache.hpp>
 
 #include <chrono>

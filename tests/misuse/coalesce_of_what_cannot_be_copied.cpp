@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-// expect: keel: each caller gets a copy of the result, so it must be copyable: return a std::shared_ptr to what is not
+// expect: keel: each caller gets a copy of the result, so it must be copyable: use a std::shared_ptr to what is not
 #include <keel/coalesce.hpp>
 
 #include <memory>

@@ -104,6 +104,7 @@ TEST_CASE("a hit reads the clock once, and a miss twice") {
     CHECK(clock.state->readings == 2);
     c(1, never_called);
     CHECK(clock.state->readings == 3);
+    CHECK(c.clock().state == clock.state);
 }
 
 TEST_CASE("failures are not stored") {
