@@ -541,6 +541,34 @@ TEST_CASE("who can't be given a copy of the result runs its own function") {
     CHECK(flights.waiting() == 0);
 }
 
+TEST_CASE("who comes once the function has ended begins a new flight, though the others have not got the result yet") {
+    struct noticed {
+        int value;
+        std::function<void()>* when_copied;
+        noticed(int v, std::function<void()>* action)
+          : value(v)
+          , when_copied(action) {}
+        noticed(noticed&&) = default;
+        noticed(const noticed& other)
+          : value(other.value)
+          , when_copied(other.when_copied) {
+            if (const auto action = std::exchange(*when_copied, nullptr)) action();
+        }
+    };
+    flights_of<int, noticed> flights;
+    int came = 0;
+    std::function<void()> nothing, comes = [&] {
+        came = on_another_thread([&] { return flights(1, [&] { return noticed(2, &nothing); }).value; }).get();
+    };
+    std::future<noticed> other;
+    CHECK(flights(1, [&] {
+              other = one_who_follows(flights, 1, [&] { return noticed(3, &nothing); });
+              return noticed(1, &comes);
+          }).value == 1);
+    CHECK(came == 2);
+    CHECK(other.get().value == 1);
+}
+
 TEST_CASE("a function that calls for its own key gets an error, not a deadlock") {
     flights_of<int, int> flights, others;
     int runs = 0;

@@ -41,7 +41,7 @@ carried<T> carried_result(call& c, F& f) {
     c.attempt = 1;
     const auto called = [&]() -> T {
         if constexpr (takes_context<F>)
-            return c.tell([&](const context& told) -> decltype(auto) { return f(told); });
+            return f(c.as_context());
         else
             return f();
     };
