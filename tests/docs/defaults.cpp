@@ -2,6 +2,7 @@
 // Prints every default of the code as `page field value`, in the notation of the tables in docs/policies; check.py
 // holds the tables to it. A field that is not listed here makes this fail.
 
+#include <keel/cache.hpp>
 #include <keel/keel.hpp>
 
 #include <cmath>
@@ -107,6 +108,9 @@ int main() {
 
     const keel::bulkhead_config bulkhead = keel::bulkhead.config;
     listed<keel::bulkhead_config>("bulkhead", "")("permits", bulkhead.permits)("max_wait", bulkhead.max_wait);
+
+    const keel::cache_config cache;
+    listed<keel::cache_config>("cache", "")("ttl", cache.ttl);
 
     const auto retry = keel::retry<>.config;
     static_assert(std::same_as<decltype(retry.backoff), keel::exp_jitter>);

@@ -3,7 +3,7 @@
 #include <keel/keel.hpp>
 
 #if defined(MISTAKE)
-constexpr auto c = keel::retry<>.budgeted() | keel::timeout | keel::fallback(0);
+constexpr auto c = keel::retry<>.budgeted() | keel::fallback(0);
 #else
 constexpr auto c = keel::fallback(0) | keel::retry<>.budgeted() | keel::timeout;
 #endif

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
+#include <keel/coalesce.hpp>
 #include <keel/keel.hpp>
 
 #include <cstdint>
@@ -49,6 +50,9 @@ static_assert(sizeof(static_pipeline<retry<>.budgeted()>) <= 19 * cache_line);
 // Whose budget is elsewhere keeps nothing.
 constinit retry_budget elsewhere;
 static_assert(sizeof(static_pipeline<retry<>({.budget = &elsewhere})>) == 1);
+
+// As docs/policies/coalesce.md says: 16 locks, each with a line of its own.
+static_assert(sizeof(coalesce<int, int>) == 16 * cache_line);
 
 // A context, which a function gets a reference to, is 48 bytes on the stack of its caller.
 static_assert(sizeof(context) == 48);

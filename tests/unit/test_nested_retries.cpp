@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "support/results.hpp"
+#include "support/seed.hpp"
 
 #include <keel/backoff/constant.hpp>
 #include <keel/backoff/schedule.hpp>
@@ -21,7 +22,6 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <cstdlib>
 #include <limits>
 #include <memory>
 #include <random>
@@ -386,8 +386,7 @@ result real(const nest& n, std::mt19937_64& random, const context* outer, std::s
 } // namespace
 
 TEST_CASE("random nests of calls make the attempts that the rule allows") {
-    const char* given = std::getenv("KEEL_SEED");
-    const std::uint64_t first = given != nullptr ? std::strtoull(given, nullptr, 10) : 1;
+    const std::uint64_t first = support::first_seed();
     for (std::uint64_t seed = first; seed < first + 20'000; ++seed) {
         INFO("KEEL_SEED=", seed);
         std::mt19937_64 random(seed);

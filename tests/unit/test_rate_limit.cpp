@@ -446,10 +446,14 @@ TEST_CASE("a permit is spent once its call is let through, though a hook further
     CHECK(passing(p) == 2);
 }
 
-TEST_CASE("a limit may have a name") {
+TEST_CASE("a limit with a name tells how many permits there are") {
     keel::manual_clock clock;
-    keel::pipeline p{keel::named<"payments">(rate_limit({.burst = 2})), clock};
+    keel::pipeline p{keel::named<"payments">(rate_limit({.rate = 1, .per = 1s, .burst = 2})), clock};
+    CHECK(p.get<"payments">().available() == 2);
     CHECK(passing(p) == 2);
+    CHECK(p.get<"payments">().available() == 0);
+    clock.advance(1s);
+    CHECK(p.get<"payments">().available() == 1);
 }
 
 TEST_CASE("rate_limit refuses values out of range") {

@@ -61,7 +61,7 @@ class delay_sequence<schedule<Range>> {
 template <class Range>
 inline constexpr bool draws<schedule<Range>> = true; // for all we know
 
-/// A range may be endless: nothing is said of one with more delays than this looks at.
+/// A range may be endless: one with more delays than this looks at counts as unbounded.
 template <class Range>
 constexpr nanos longest_waits(const schedule<Range>& s, std::uint64_t& retries) {
     constexpr std::uint64_t looked_at = 1000;

@@ -37,13 +37,13 @@ struct call_operator {
 template <class A>
 struct with_another_call_operator : A, call_operator {};
 
-// Two of that name are ambiguous, be the first a template or overloaded.
+// If `A` has a call operator, also one that is a template or overloaded, then the name is ambiguous here.
 template <class A>
 concept has_call_operator = requires {
     &A::operator();
 } || (std::is_class_v<A> && !std::is_final_v<A> && !requires { &with_another_call_operator<A>::operator(); });
 
-// A closure without captures is convertible to bool: one with the wrong parameters must not pass for a value.
+// A closure without captures converts to bool, so one with the wrong parameters must not be taken for a value.
 template <class A>
 concept looks_like_a_function = is_function_pointer<A> || has_call_operator<A>;
 
@@ -65,7 +65,7 @@ decltype(auto) ask(const A& f, [[maybe_unused]] const Failure& why, [[maybe_unus
         return f();
 }
 
-/// Whether `A` answers for an `R` as a function, or itself is the answer.
+/// Whether `A` is a function whose result can stand for an `R`, or is itself a value that can.
 template <class A, class R>
 inline constexpr bool is_answering_function = false;
 template <class A, class R>
