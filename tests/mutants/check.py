@@ -41,10 +41,12 @@ inline int least(int x) { return x >= 3 ? x : 3; }
 struct counted {
     unsigned bits = 1;
     bool used = false;
+    int times = 0;
     bool is_used() const { return used; }
     void count(int n) {
-        for (int i = 0; i != n; ++i)
-            bits += 3U;
+        bits += 3U;
+        if (n >= 2) bits += 3U;
+        ++times;
         if (n > 1 && !used) bits = bits << 1 | bits % 2;
         if (is_used()) bits = ~bits & 0xff;
         used = true;
@@ -59,7 +61,7 @@ int main() {
     c.count(1);
     if (c.bits != 4) return 1;
     c.count(2);
-    if (c.bits != 245) return 1;
+    if (c.bits != 245 || c.times != 2) return 1;
     counted d;
     d.count(2);
     if (d.bits != 15) return 1;
