@@ -21,7 +21,7 @@ namespace bench {
 
 using std::chrono::steady_clock;
 
-/// As guides print it: one mutex, and a deque of the last 100 results of the last 10 seconds.
+/// As guides show it: one mutex, and a deque of the last 100 results, none older than 10 seconds.
 class mutex_deque_breaker {
   public:
     template <class F>
@@ -67,7 +67,7 @@ class mutex_deque_breaker {
     steady_clock::time_point opened_;
 };
 
-/// The shortest one that is found in guides: one mutex and a count of failures in a row.
+/// The shortest one in guides: one mutex and a count of failures in a row.
 class mutex_counter_breaker {
   public:
     template <class F>
@@ -136,11 +136,11 @@ class ring_breaker {
 
 /// What the pipeline timeout | retry<exp_jitter> | breaker<sliding_window> does while all is well, in one function
 /// written by hand: two readings of the clock, one look at the circuit before and one after, and one count in a cache
-/// line of this thread. Failures take the short way of the guides: a mutex.
+/// line of this thread. Failures simply take a mutex, as in guides.
 template <class Clock>
 class by_hand {
   public:
-    /// As one writes it: the attempts are a loop.
+    /// As one would write it: the attempts are a loop.
     template <class F>
     auto operator()(F&& f) {
         const auto due = clock_.now() + time_limit;
@@ -160,7 +160,7 @@ class by_hand {
         }
     }
 
-    /// As one writes it after a look at the listing: the first attempt alone, all others in a function out of line.
+    /// As one would write it after a look at the listing: only the first attempt here, all others out of line.
     template <class F>
     auto flat(F f) {
         const auto due = clock_.now() + time_limit;

@@ -4,6 +4,8 @@
 #include "table.hpp"
 #include "work.hpp"
 
+#include <keel/cache.hpp>
+#include <keel/coalesce.hpp>
 #include <keel/keel.hpp>
 
 #include <benchmark/benchmark.h>
@@ -22,6 +24,7 @@
 #include <system_error>
 #include <thread>
 #include <type_traits>
+#include <unordered_map>
 #include <utility>
 
 namespace {
@@ -60,7 +63,7 @@ void add(const char* group, const std::string& name, const char* clock, std::sha
     auto* b = benchmark::RegisterBenchmark(id.c_str(), [target, call, check](benchmark::State& state) {
         Target& shared = *target;
         if (state.thread_index() == 0) tick();
-        keel::cached_clock::update(); // in a run it stands still, and what a limit grants is used up
+        keel::cached_clock::update(); // otherwise it stands still, and rate limits run out of permits
         int n = 1;
         benchmark::DoNotOptimize(n);
         for (int i = 0; i < 1000; ++i)
@@ -121,6 +124,8 @@ struct alignas(64) counter {
 };
 thread_local counter own;
 
+constinit std::atomic<bool> drill{false};
+
 void add_healthy() {
     add(healthy, raw_call, no_clock, std::make_shared<none>(), [](none&, int n) { return work(n); });
     // To compare with: a count and nothing else.
@@ -141,6 +146,7 @@ void add_healthy() {
     add_static<keel::retry<keel::exp_jitter>>("retry<exp_jitter>");
     add_static<keel::retry<keel::exp_jitter>.budgeted()>("retry<exp_jitter>, budgeted (no read-modify-write)");
     add_static<keel::fallback(0)>("fallback(0) (no read-modify-write)");
+    add_static<keel::chaos({.rate = 0.01, .enabled = &drill}).fault()>("chaos, switched off (no read-modify-write)");
     add_static<keel::breaker<keel::sliding_window>>("breaker<sliding_window>");
     add_static<keel::breaker<keel::consecutive_failures>>("breaker<consecutive_failures>");
     add_static_with_clocks<keel::breaker<keel::sliding_time_window>>("breaker<sliding_time_window>");
@@ -181,6 +187,22 @@ void add_limits() {
         "rate_limit, odd intervals (1 read-modify-write)");
     add_static_with_clocks<rate_limit(keel::fixed_window{.limit = 1'000'000'000})>(
         "rate_limit, fixed window (1 read-modify-write)");
+}
+
+// A lock is a read-modify-write to take it and one to give it back.
+void add_sharing() {
+    using coalesce = keel::coalesce<const void*, int>;
+    add(healthy, "coalesce, a key for each thread (2 locks)", no_clock, std::make_shared<coalesce>(),
+        [](coalesce& c, int n) { return c(&own, [n] { return work(n); }); });
+    for_each_clock([]<class Clock>(const char* clock, std::type_identity<Clock>) {
+        struct cached_work {
+            std::unordered_map<int, keel::cached<int>> store;
+            keel::cache<std::unordered_map<int, keel::cached<int>>, Clock> cache{store,
+                                                                                 {.ttl = std::chrono::hours(24)}};
+        };
+        add(healthy, "cache, a hit (1 lock)", clock, std::make_shared<cached_work>(),
+            [](cached_work& c, int n) { return c.cache(n, [n] { return work(n); }); });
+    });
 }
 
 // What a failure that is not retried costs a budget: a compare-and-swap and the sum of the shards.
@@ -266,6 +288,14 @@ void add_unhealthy() {
         [](answered& p, int n) { return p([n] { return bench::failing_work(n); }).has_value(); });
     add(unhealthy, "an exception, answered by fallback(0)", no_clock, std::make_shared<answered>(),
         [](answered& p, int n) { return p([n] { return bench::throwing_work(n); }); });
+    // Next to none is picked, or every one.
+    using spared = keel::static_pipeline<keel::chaos({.rate = 1e-12}).fault()>;
+    add(unhealthy, "chaos, a call not picked (no read-modify-write)", no_clock, std::make_shared<spared>(), attempted);
+    using seeded = keel::static_pipeline<keel::chaos({.rate = 1e-12, .seed = 1}).fault()>;
+    add(unhealthy, "chaos with a seed, a call not picked (1 read-modify-write)", no_clock, std::make_shared<seeded>(),
+        attempted);
+    using faulty = keel::static_pipeline<keel::chaos({.rate = 1}).fault()>;
+    add(unhealthy, "chaos, an injected fault (1 read-modify-write)", no_clock, std::make_shared<faulty>(), attempted);
     using covered = keel::static_pipeline<keel::fallback(0) | quick, keel::cached_clock>;
     add(unhealthy, "refused by the open circuit, answered by fallback(0)", "cached", tripped<covered>(), called,
         scale::all_threads, is_open);
@@ -313,6 +343,7 @@ int main(int argc, char** argv) {
     keel::cached_clock::update();
     add_healthy();
     add_limits();
+    add_sharing();
     add_unhealthy();
     add_failures_of_a_budget();
     benchmark::RunSpecifiedBenchmarks(&results);

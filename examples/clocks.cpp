@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 
-// A pipeline's clock is a template parameter: one that somebody else advances where a reading must cost nothing, and
-// one that stands still in tests.
+// A pipeline's clock is a template parameter: `cached_clock`, which an event loop or a thread advances, where reading
+// the time must cost next to nothing, and `manual_clock` in tests.
 
 #include <keel/keel.hpp>
 

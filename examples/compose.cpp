@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 
-// Policies joined by `|` are a chain, the leftmost outermost; a pipeline binds a chain to a state and a clock. What
-// stands outside of what decides what it sees.
+// Policies joined by `|` are a chain, the leftmost outermost; a pipeline binds a chain to a state and a clock. The
+// order decides what each policy sees.
 
 #include <keel/keel.hpp>
 

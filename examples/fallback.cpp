@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 
-// The last price that was seen stands in for one that can't be had, and says so. Before there is any, the failure
-// itself is the answer.
+// If no price can be fetched, the answer is the last one that was seen, marked as stale. Before there is one, the
+// answer is the failure itself.
 
 #include <keel/keel.hpp>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 
-// A policy of one's own: at most so many calls at a time. It has a state, one in each pipeline, refuses, and gives back
-// what it took when a call ends (`settle`) or is dropped because something threw (`abandon`).
+// A policy of your own: lets in at most so many calls at a time. Each pipeline has a state of it. `admit` takes a place
+// or refuses; the place goes back when the call ends (`settle`), or is dropped because something threw (`abandon`).
 
 #include <keel/keel.hpp>
 

@@ -17,7 +17,7 @@
 namespace keel {
 
 /// Refuses calls with `errc::circuit_open` while the callee is known to fail. Each pipeline has a circuit of its own:
-/// `p.circuit()`. A rejection by a policy further in is ignored, except that it timed out, which is a failure.
+/// `p.circuit()`. A rejection by a policy further in is ignored, unless `is_about_callee()`: then it is a failure.
 template <class Window = sliding_window, class Results = handle<>>
 struct breaker_policy : detail::classifying<breaker_policy<Window, Results>>,
                         detail::guarding<breaker_policy<Window, Results>> {
@@ -55,8 +55,8 @@ struct breaker_policy : detail::classifying<breaker_policy<Window, Results>>,
     }
 };
 
-/// `breaker<sliding_window> | ...`, `breaker<consecutive_failures>({.window = {.failures = 3}, .open_for = 120s}) |
-/// ...`
+/// `breaker<sliding_window> | ...`,
+/// `breaker<consecutive_failures>({.window = {.failures = 3}, .open_for = 120s}) | ...`
 template <class Window = sliding_window>
 inline constexpr breaker_policy<Window> breaker{};
 

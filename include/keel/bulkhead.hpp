@@ -37,8 +37,9 @@ struct bulkhead_config {
 
 namespace detail {
 
-/// The time between two looks of a call at its place in line, by how many stand before it. The first looks as often as
-/// is of use, for Linux lets any sleep last 50 us longer than asked unless told otherwise; those behind have time.
+/// How long a call in line sleeps between two looks at its place, by how many are ahead of it. The first in line sleeps
+/// for 50 us, since Linux lets any sleep last that much longer than asked unless told otherwise; those behind it for
+/// longer.
 constexpr nanos time_between_looks(std::uint32_t ahead) noexcept {
     constexpr std::int64_t shortest = 50'000, longest = 1'000'000;
     return nanos(lesser(longest, shortest * (std::int64_t{ahead} + 1)));
@@ -138,9 +139,9 @@ constexpr policy_facts facts_of_bulkhead(nanos max_wait) noexcept {
 
 } // namespace detail
 
-/// At most `permits` calls at once are inside. Others are refused with `errc::bulkhead_full`, or wait for at most
-/// `max_wait`, never past the deadline that a timeout further out has set, first come, first served. The permit goes
-/// back however the call ends. Right of `retry` each attempt takes a permit, and none is held between attempts.
+/// Lets in at most `permits` calls at once. Others are refused with `errc::bulkhead_full`, or wait in line for at most
+/// `max_wait`, and never past the deadline that a timeout further out has set; first come, first served. The permit
+/// goes back however the call ends. Right of `retry` each attempt takes a permit, and none is held between attempts.
 ///
 /// One read-modify-write takes a permit, one gives it back.
 template <bulkhead_options Options = bulkhead_options{}>
@@ -189,8 +190,8 @@ inline constexpr bulkhead_policy<> bulkhead{};
 template <bulkhead_options Options>
 inline constexpr bulkhead_policy<Options> basic_bulkhead{};
 
-/// The permits of a bulkhead of its own life, which several pipelines share by `through(it)`. It must outlive them.
-/// Neither copied nor moved; allocates nothing.
+/// A bulkhead's permits as an object of their own, which several pipelines share by `through(it)` and which must
+/// outlive them. Neither copied nor moved; allocates nothing.
 ///
 ///     keel::shared_bulkhead database{{.permits = 10}};
 ///     keel::pipeline p{keel::timeout(1s) | keel::through(database)};
@@ -223,19 +224,35 @@ struct through_bulkhead_policy : detail::permitting<through_bulkhead_policy<Shar
     using permits_type = decltype(Shared::permits_);
     using frame = detail::place_in_line<permits_type>;
 
+    /// `p.get<"name">()` of one with that name. Its figures are of the moment, from any thread, and of all pipelines.
     template <class>
-    struct state {
-        permits_type& permits;
-        const bulkhead_config& config;
+    class state {
+      public:
         explicit state(const through_bulkhead_policy& owner)
           : permits(owner.shared->permits_)
           , config(owner.shared->config_) {}
+
+        std::uint32_t in_flight() const noexcept { return permits.in_use(static_cast<std::uint32_t>(config.permits)); }
+        std::uint32_t waiting() const noexcept { return permits.waiting(); }
+
+      private:
+        friend through_bulkhead_policy;
+        friend detail::permitting<through_bulkhead_policy>;
+        permits_type& permits;
+        const bulkhead_config& config;
     };
 
     constexpr explicit through_bulkhead_policy(Shared& joined) noexcept
       : shared(&joined) {}
 
-    constexpr policy_facts facts() const noexcept { return detail::facts_of_bulkhead(shared->config().max_wait); }
+    // A constant expression can name what is shared, but not look into it.
+    constexpr policy_facts facts() const noexcept {
+        if consteval {
+            return detail::facts_of_bulkhead(nanos::max());
+        } else {
+            return detail::facts_of_bulkhead(shared->config().max_wait);
+        }
+    }
 
     template <class State>
     KEEL_ALWAYS_INLINE static const bulkhead_config& config_of(const State& s) noexcept {

@@ -14,7 +14,7 @@ namespace keel {
 class call {
   public:
     call() = default;
-    /// Without a pipeline: to ask a policy's state by hand.
+    /// For asking a policy's state by hand, without a pipeline.
     explicit call(clock_ref clock) noexcept
       : clock_(clock) {}
     call(clock_ref clock, const context& outer) noexcept
@@ -29,23 +29,29 @@ class call {
     /// How often the function has been invoked so far: 0 in the first `admit`.
     std::uint32_t attempt = 0;
 
-    /// How many retries it has left, those of calls inside its attempts included. Whoever wants one asks
+    /// How many retries are left for this call and all calls made inside its attempts together. A policy takes one by
     /// `take_retry()`.
     std::uint32_t retries_left = detail::any_number_of_retries;
 
-    /// Takes one of the retries that are left to this call, and of those of each call in whose attempt it is made.
-    /// False, and nothing taken, where one of them has none left. What a policy asks last before it says `again_after`.
+    /// Takes one retry from this call, and one from every call in whose attempt it is made. Returns false, and takes
+    /// none, if one of them has none left. A policy asks this last, right before it says `again_after`.
     bool take_retry() noexcept {
         if (retries_left == 0 || (outer_ != nullptr && !outer_->take_retry())) return false;
         if (retries_left != detail::any_number_of_retries) --retries_left;
         return true;
     }
 
-    /// Whether another attempt may begin: nobody wants the call to end, and there is time left.
+    /// For drivers. Gives back what `take_retry()` took, for an attempt that is not made after all.
+    void give_retry_back() noexcept {
+        if (outer_ != nullptr) outer_->give_retry_back();
+        if (retries_left != detail::any_number_of_retries) ++retries_left;
+    }
+
+    /// Whether another attempt may begin: no stop was requested, and there is time left.
     bool may_try() noexcept { return !stop_requested() && (deadline == no_deadline || now() < deadline); }
 
-    /// The time at the last turn of the call: its entry, the end of the latest attempt or fallback, or the end of the
-    /// latest wait. The clock is read at most once for each, by whoever asks first.
+    /// The time of the call's latest turn: its entry, or the end of an attempt, a fallback or a wait. The clock is read
+    /// at most once for each turn, when somebody first asks.
     KEEL_ALWAYS_INLINE time_point now() noexcept {
         if (!knows_now_) turn_at(clock_.now());
         return now_;
@@ -54,16 +60,16 @@ class call {
     /// The same without reading a clock, for fast hooks: `time_point::min()` where no policy `needs` the time.
     time_point known_now() const noexcept { return now_; }
 
-    /// Whether whoever began the call wants it to end.
+    /// Whether the caller wants the call to end.
     bool stop_requested() const noexcept { return outer_ != nullptr && outer_->stop_requested(); }
 
-    /// For drivers, and for policies that have run a function of the user's. The time goes on: what `now()` said is no
-    /// longer true.
+    /// For drivers, and for policies that have run a user's function: time has passed, so the next `now()` reads the
+    /// clock again.
     void turn() noexcept {
         knows_now_ = false;
         now_ = time_point::min();
     }
-    /// For drivers. As `turn()`, with the time known.
+    /// For drivers. As `turn()`, where the time is already known.
     void turn_at(time_point t) noexcept {
         now_ = t;
         knows_now_ = true;
@@ -73,14 +79,15 @@ class call {
         clock_.sleep_until(t);
         turn();
     }
-    /// What the function would see of it now. Refers to this call's clock.
+    /// The context that the function would get now. Refers to this call's clock.
     context as_context() const noexcept { return as_context(clock_); }
     /// For drivers.
     context as_context(clock_ref clock) const noexcept { return {clock, deadline, attempt, retries_left, outer_}; }
-    /// For drivers, once the function has ended, and what it began: what calls inside of it have left of the retries.
+    /// For drivers, once the function and all that it started have ended: takes over how many retries the calls inside
+    /// it have left.
     void take_back(const context& told) noexcept { retries_left = told.retries_left_; }
 
-    /// For drivers. What the express lane knows of a call when it ends, to go on with in another lane.
+    /// For drivers. What the express lane knows of a call, so that another lane can continue it.
     struct remains {
         time_point deadline;
         time_point now;
@@ -97,8 +104,8 @@ class call {
       , clock_(clock)
       , outer_(r.outer) {}
 
-    /// What `f` returns, called with what the function would see of the call now. Retries of calls inside of `f` are
-    /// among those of this call, where it has any: between the outermost `retry` and the function.
+    /// Calls `f` with the context that the function would get now, and returns what it returns. To the right of a
+    /// `retry`, calls made inside `f` take their retries from this call's.
     template <class F>
     decltype(auto) tell(const F& f) {
         const struct telling {
@@ -109,7 +116,7 @@ class call {
         return f(now.told);
     }
 
-    /// For drivers. What is known of a call that has only begun: small enough for registers.
+    /// For drivers. What is known of a call that has just begun: small enough for registers.
     struct entry {
         time_point now;
         const context* outer;

@@ -30,7 +30,7 @@ struct chain {
     /// The first thing that is wrong with the configuration of any policy, from the outside in.
     constexpr config_error validate() const noexcept { return first_error(indices{}); }
 
-    /// What all policies together want in a call.
+    /// The needs of all policies together.
     constexpr keel::needs needs() const noexcept { return united_needs(indices{}); }
 
     /// How many retries all policies together can make in one call; `detail::any_number_of_retries` if none counts
@@ -56,7 +56,7 @@ struct chain {
     constexpr keel::needs united_needs(std::index_sequence<I...>) const noexcept {
         return (keel::needs{} | ... | detail::needs_of(get<I>()));
     }
-    // Each runs all that is inside it again.
+    // Their attempts multiply: each repeats everything inside it.
     template <std::size_t... I>
     constexpr std::uint32_t united_retries(std::index_sequence<I...>) const {
         constexpr std::uint64_t most = detail::any_number_of_retries;
@@ -89,16 +89,32 @@ constexpr chain<P> as_chain(const P& p) {
 template <class T>
 using chain_of = std::remove_cvref_t<decltype(detail::as_chain(std::declval<const T&>()))>;
 
+// What runs its inside again for a failure, and for nothing else.
 template <class P>
 concept repeats = requires { requires P::repeats; };
 template <class P>
 concept never_fails = requires { requires P::never_fails; };
 
-/// Whether something in `Outer` runs again what fails, and something in `Inner` lets no failure through to it.
+/// What neither fails nor refuses by itself.
+template <class P>
+inline constexpr bool adds_no_failure = requires { P::repeats; } || requires { P::never_fails; };
+
+/// Whether something in the chain runs again what fails, where what is inside it never does.
+template <class... P>
+constexpr bool has_nothing_to_repeat() {
+    constexpr bool repeat[] = {repeats<P>...}, never_fail[] = {never_fails<P>...}, add_none[] = {adds_no_failure<P>...};
+    for (std::size_t i = 0; i < sizeof...(P); ++i) {
+        for (std::size_t j = i + 1; repeat[i] && j < sizeof...(P) && add_none[j]; ++j) {
+            if (never_fail[j]) return true;
+        }
+    }
+    return false;
+}
+/// Whether joining them makes such a chain.
 template <class Outer, class Inner>
-inline constexpr bool has_nothing_to_repeat = false;
+inline constexpr bool starves = false;
 template <class... A, class... B>
-inline constexpr bool has_nothing_to_repeat<chain<A...>, chain<B...>> = (repeats<A> || ...) && (never_fails<B> || ...);
+inline constexpr bool starves<chain<A...>, chain<B...>> = has_nothing_to_repeat<A..., B...>();
 
 template <class... A, std::size_t... I, class... B, std::size_t... J>
 constexpr chain<A..., B...> joined(const chain<A...>& outer, std::index_sequence<I...>, const chain<B...>& inner,
@@ -110,7 +126,7 @@ constexpr chain<A..., B...> joined(const chain<A...>& outer, std::index_sequence
 
 /// `outer | inner`. Chains and policies join alike.
 template <detail::composable Outer, detail::composable Inner>
-    requires(!detail::has_nothing_to_repeat<detail::chain_of<Outer>, detail::chain_of<Inner>>)
+    requires(!detail::starves<detail::chain_of<Outer>, detail::chain_of<Inner>>)
 constexpr auto operator|(const Outer& outer, const Inner& inner) {
     const auto& a = detail::as_chain(outer);
     const auto& b = detail::as_chain(inner);
@@ -118,8 +134,8 @@ constexpr auto operator|(const Outer& outer, const Inner& inner) {
                           std::make_index_sequence<detail::chain_of<Inner>::size>());
 }
 
-// What is piped into or out of a policy without being one. Deleted and not missing, so that the diagnostic names the
-// reason, and constrained, so that `requires { a | b; }` answers no.
+// For `|` between a policy and something that is none. Deleted rather than missing, so that the diagnostic names the
+// reason; constrained, so that `requires { a | b; }` answers no.
 struct what_is_piped_here_is_not_a_policy_which_has_admit_and_settle;
 template <detail::composable Outer, class NoPolicy>
     requires(!detail::composable<std::remove_cvref_t<NoPolicy>>)
@@ -128,10 +144,11 @@ template <class NoPolicy, detail::composable Inner>
     requires(!detail::composable<std::remove_cvref_t<NoPolicy>>)
 what_is_piped_here_is_not_a_policy_which_has_admit_and_settle operator|(NoPolicy&&, const Inner&) = delete;
 
-// What nothing could ever reach. By type, for the values of a chain may only be known at run time.
+// For a retry that no failure could ever reach. Decided by type, because the values of a chain may not be known before
+// run time.
 struct a_fallback_for_everything_belongs_left_of_retry_which_it_starves;
 template <detail::composable Outer, detail::composable Inner>
-    requires detail::has_nothing_to_repeat<detail::chain_of<Outer>, detail::chain_of<Inner>>
+    requires detail::starves<detail::chain_of<Outer>, detail::chain_of<Inner>>
 a_fallback_for_everything_belongs_left_of_retry_which_it_starves operator|(const Outer&, const Inner&) = delete;
 
 } // namespace keel

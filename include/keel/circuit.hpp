@@ -35,8 +35,8 @@ class circuit : detail::circuit_machine<Window, Atomics> {
     using window_type = Window;
     using clock_type = Clock;
 
-    /// Throws `invalid_config`. The clock tells the time of what is done by hand; pipelines bring their own. May be
-    /// `constinit`, with a clock that may.
+    /// Throws `invalid_config`. The clock is for what is done by hand; pipelines bring their own. Can be `constinit` if
+    /// the clock can.
     constexpr circuit()
       : circuit(config_type{}) {}
     constexpr explicit circuit(const config_type& config, Clock clock = {})
@@ -49,7 +49,7 @@ class circuit : detail::circuit_machine<Window, Atomics> {
     circuit(const circuit&) = delete;
     circuit& operator=(const circuit&) = delete;
 
-    /// An open circuit says open until a call comes and finds that its period is over.
+    /// An open circuit stays `open` until the first call after its open period.
     circuit_state state() const noexcept { return machine::state(); }
 
     const config_type& config() const noexcept { return machine::config(); }
@@ -81,7 +81,7 @@ class circuit : detail::circuit_machine<Window, Atomics> {
     void open() noexcept {
         enter([this](std::uint64_t) { return machine::opened(clock_.now(), 0); });
     }
-    /// As `close()`; the totals count from zero.
+    /// As `close()`, and the totals count from zero again.
     void reset() noexcept {
         close();
         machine::reset_totals();
@@ -111,7 +111,8 @@ class circuit : detail::circuit_machine<Window, Atomics> {
         machine::by_hand(c, next_in);
     }
 
-    // Takes its byte: two empty clocks can't share an address, and the pipeline's own has the first one.
+    // Not [[no_unique_address]]: two empty clocks can't share an address, so a circuit would have to make way for the
+    // clock of its pipeline, which has the first one.
     Clock clock_;
 };
 

@@ -15,35 +15,36 @@
 
 namespace keel {
 
-/// No limit.
+/// A limit that is never reached.
 inline constexpr nanos never = nanos::max();
 
-/// Which calls are slow, and when so many of them are that the circuit trips. A slow failure counts in both rates.
+/// Which calls count as slow, and at which share of them the circuit trips. A slow failure counts in both rates.
 struct slow_call_config {
     nanos longer_than = never; ///< above 0, at most 100 years; calls are only timed where it is not `never`
     double rate = 1;           ///< trips at this share of slow calls or more; above 0, at most 1
 
     constexpr bool counts() const noexcept { return longer_than != never; }
-    /// The same where the compiler knows the value. Elsewhere true, for to compare with `never` costs less than to ask
-    /// twice.
+    /// The same where the compiler knows the value, and true otherwise: comparing a duration with `never` costs less
+    /// than a test of its own.
     KEEL_ALWAYS_INLINE bool may_count() const noexcept { return !__builtin_constant_p(longer_than.count) || counts(); }
     constexpr void check(detail::checker& c, bool counts_overdue) const noexcept {
-        if (counts() || counts_overdue) c.positive("slow_call.longer_than", longer_than);
         if (counts_overdue) {
             c.require(counts(), "slow_call.longer_than", static_cast<double>(longer_than.count),
                       "must be given, for the window counts overdue calls");
         }
+        if (counts()) c.positive("slow_call.longer_than", longer_than);
         c.share("slow_call.rate", rate);
     }
 };
 
-/// How the open period changes when probes have failed. The first period after a healthy time is `open_for` exactly.
+/// How the open period grows each time the probes fail. The first period after the circuit was closed is exactly
+/// `open_for`.
 struct open_period_growth {
-    double factor = 1;                   ///< of each period to the one before; 1 to 100
-    nanos cap = std::chrono::minutes(5); ///< of the growing period; where `factor` is above 1 at least `open_for`
-    double jitter = 0.1;                 ///< each period is longer by a uniform share of up to this; 0 to 1
+    double factor = 1;                   ///< by which each period is longer than the one before; 1 to 100
+    nanos cap = std::chrono::minutes(5); ///< where it stops growing; at least `open_for` where `factor` is above 1
+    double jitter = 0.1;                 ///< lengthens each period by a random share of up to this; 0 to 1
 
-    /// How long a circuit stays open that has tripped again so often since it was last closed.
+    /// How long a circuit stays open that has tripped again `retrips` times since it was last closed.
     nanos period(nanos open_for, unsigned retrips) const noexcept {
         if (retrips == 0 || (factor == 1 && jitter == 0)) return open_for;
         double length = static_cast<double>(open_for.count);
@@ -54,7 +55,7 @@ struct open_period_growth {
         }
         return nanos::from(length * (1 + jitter * thread_random().unit()));
     }
-    /// No period is longer. With a day to spare, for a thread whose clock is behind sees more of one than there is.
+    /// No period is longer. With a day to spare: a thread whose clock is behind sees more than a whole period left.
     constexpr nanos longest(nanos open_for) const noexcept {
         constexpr nanos day = std::chrono::hours(24);
         const nanos grown = factor > 1 ? cap : open_for;

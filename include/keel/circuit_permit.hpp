@@ -17,12 +17,12 @@ namespace keel {
 template <class Word>
 struct basic_circuit_permit {
     Word granted_in{};
-    time_point began = time_point::min(); ///< where slow calls are counted
+    time_point began = time_point::min(); ///< set only where slow calls are counted
 };
 using circuit_permit = basic_circuit_permit<detail::circuit_word>;
 
-/// A call that was asked for by hand, granted or refused. Ends by `success()`, by `failure()`, or ignored when it is
-/// destroyed. Moves; belongs to one thread at a time; must not outlive the circuit.
+/// A call that was asked for by hand, granted or refused. Its result is reported by `success()` or `failure()`; without
+/// either it is ignored when this is destroyed. Movable; belongs to one thread at a time; must not outlive the circuit.
 template <class Circuit>
 class [[nodiscard]] acquired {
   public:
@@ -35,7 +35,7 @@ class [[nodiscard]] acquired {
 
     /// Whether the call may be made.
     explicit operator bool() const noexcept { return circuit_ != nullptr; }
-    /// Where it may not: how long until a call may be granted again. 0 where nobody knows.
+    /// After a refusal: how long until a call may be granted again; 0 if that is unknown.
     std::chrono::nanoseconds retry_after() const noexcept { return retry_after_; }
 
     /// The call has ended. Only the first of these counts.

@@ -15,7 +15,7 @@ namespace keel {
 /// Why a circuit changed its state.
 enum class transition_cause : std::uint8_t { failures, slow_calls, open_period_over, probes_succeeded, by_hand };
 
-/// As it is written above. Never null.
+/// The name of the enumerator. Never null.
 constexpr const char* name(transition_cause c) noexcept {
     switch (c) {
     case transition_cause::failures:
@@ -40,8 +40,8 @@ struct circuit_transition {
     transition_cause cause{};
 };
 
-/// The last transitions of a circuit, the oldest first: a range. Two that threads make within the same moment may stand
-/// in either order, and one that a thread was slow to write may be missing.
+/// The last transitions of a circuit, oldest first: a range. Two that threads made at the same moment may be in either
+/// order, and one that its thread was slow to write may be missing.
 struct circuit_log {
     static constexpr std::size_t capacity = 16;
 
@@ -52,39 +52,39 @@ struct circuit_log {
     const circuit_transition* end() const noexcept { return entries + size; }
 };
 
-/// What a circuit has counted since it was made, or since `reset()`. A call is what was admitted and has ended, but not
-/// in `disabled`, where nothing is counted; with `consecutive_failures` not a healthy one of a pipeline either.
+/// What a circuit has counted since it was made, or since `reset()`. A call counts when it was admitted and has ended.
+/// Not counted are calls in `disabled` and, with `consecutive_failures`, the healthy calls of a pipeline.
 struct circuit_totals {
     std::uint64_t calls = 0; ///< successes + failures + ignored + late
     std::uint64_t successes = 0;
     std::uint64_t failures = 0;
     std::uint64_t ignored = 0;
     std::uint64_t slow = 0;     ///< of the successes and failures
-    std::uint64_t late = 0;     ///< results that came in another state than they were granted in, and were dropped
+    std::uint64_t late = 0;     ///< results that were dropped, because the generation of their permit had ended
     std::uint64_t rejected = 0; ///< calls that were not admitted
-    std::uint64_t opens = 0;    ///< how often it opened, forced ones included
+    std::uint64_t opens = 0;    ///< how often it opened, `force_open()` included
 };
 
-/// A snapshot of a circuit. Each figure is true of some moment during the call, not all of the same one: a result that
-/// is just being recorded may be in one and not in another.
+/// A snapshot of a circuit. Each figure is true at some moment while `stats()` runs, but not all at the same moment: a
+/// result that is being recorded meanwhile may be in one figure and not in another.
 struct circuit_stats {
     circuit_state state{};
     time_point since{};         ///< of the last transition, or when the circuit was made; `time_point::min()` if
                                 ///< that was before the program began (`constinit`)
-    window_counts window{};     ///< what decides: the window, or in half_open the probes; of a count window at most
+    window_counts window{};     ///< what decides: the window, or the probes in half_open. A count window shows at most
                                 ///< `sliding_window_options::failures` (256) failures, and as many slow calls
     double failure_rate = 0;    ///< of the window; 0 where it is empty
     double slow_rate = 0;       ///< of the window; 0 where it is empty
     std::uint64_t rejected = 0; ///< since the last transition
-    std::uint64_t overdue = 0;  ///< calls of this generation, no probes, under way for longer than a call may take; 0
-                                ///< where the window counts none
+    std::uint64_t overdue = 0;  ///< calls of this generation, probes left out, that have been running for longer than
+                                ///< the slow limit; 0 where the window does not count them
     circuit_totals totals{};
 };
 
 namespace detail {
 
-/// A bounded, lock-free log: writers never wait, readers skip what is being written. A writer that finds another one,
-/// of a whole round before or after, still in its place gives up its note.
+/// A bounded, lock-free log: writers never wait, readers skip what is being written. A writer that finds its place
+/// taken by another one, which is a whole round behind or ahead, gives up its entry.
 template <class Atomics>
 class transition_log {
   public:
@@ -96,7 +96,8 @@ class transition_log {
             !e.number.compare_exchange_strong(seen, being_written, std::memory_order_acquire,
                                               std::memory_order_relaxed))
             return;
-        // A reader that sees the same number before and after has read what belongs to it: the fences pair with its.
+        // Pairs with the fence in read(): a reader that sees one number before and after its other loads has read what
+        // belongs to that number.
         Atomics::fence(std::memory_order_release);
         e.at.store(t.at.time_since_epoch().count(), std::memory_order_relaxed);
         e.what.store(static_cast<std::uint32_t>(t.from) << 16 | static_cast<std::uint32_t>(t.to) << 8 |

@@ -10,19 +10,20 @@
 
 namespace keel {
 
-/// One value that is out of its range: what `validate()` finds. A view of literals; empty `policy` means all is well.
+/// One value that is out of its range: what `validate()` finds. All strings are literals; a null `policy` means that
+/// nothing is wrong.
 struct config_error {
     const char* policy = nullptr; ///< as it is written in a chain: "breaker"
     const char* field = nullptr;  ///< as it is written in an initializer: "window.calls"
     double value = 0;             ///< durations in nanoseconds
-    const char* range = nullptr;  ///< "must be in (0, 1]", and what to do where that is not plain
+    const char* range = nullptr;  ///< "must be above 0 and at most 1", and what to do where that is not obvious
 
     constexpr explicit operator bool() const noexcept { return policy != nullptr; }
 };
 
 namespace detail {
 
-// Not a std::string, of which GCC 12 compiles every part that is used anew.
+// Not a std::string: GCC 12 would compile all of its parts that are used in every translation unit.
 struct config_message {
     char text[256];
 
@@ -33,7 +34,8 @@ struct config_message {
 
 } // namespace detail
 
-/// Thrown where a configuration comes to life at run time. `what()` names all four.
+/// Thrown when a configuration that is out of range is put to use at run time. `what()` names policy, field, value and
+/// range.
 class invalid_config : public std::invalid_argument {
   public:
     explicit invalid_config(const config_error& e)
@@ -73,7 +75,7 @@ struct checker {
     constexpr checker& require(bool holds, const char* field, double value, const char* range) noexcept {
         if (!holds && !error) {
             error = {policy, field, value, range};
-            // Here and not by the caller: so both compilers' diagnostics show the line that names field and range.
+            // Not left to the caller: from here, both compilers' diagnostics show the line that names field and range.
             if consteval {
                 a_configuration_value_is_out_of_range(error);
             }

@@ -13,26 +13,26 @@
 namespace keel {
 namespace detail {
 
-/// What a call has left that is not bounded by a `retry` of its own.
+/// How many retries are left where no `retry` bounds them.
 inline constexpr std::uint32_t any_number_of_retries = 0xffff'ffff;
 
 } // namespace detail
 
-/// Whoever can say that a call is no longer wanted.
+/// What can say that a call is no longer wanted, such as a `std::stop_token`.
 template <class T>
 concept stoppable = requires(const T& t) {
     { t.stop_requested() } noexcept -> std::convertible_to<bool>;
 };
 
-/// What a call knows of itself, for the user's function: `p([](const keel::context& c) { ... c.remaining() ... })`.
-/// Also what hands on a deadline and the attempts: `inner(c, f)` runs another pipeline that ends no later than this
-/// one, and whose retries are among those that this one has.
+/// What the user's function can learn about its call: `p([](const keel::context& c) { ... c.remaining() ... })`.
+/// Passed to another pipeline, `inner(c, f)`, it hands on the deadline and the retries: the inner call ends no later
+/// than this one, and its retries are taken from this one's.
 ///
-/// Valid while the function that got it runs, and so are its copies. Reading it is thread-safe, and so are calls of
-/// other pipelines with it.
+/// It and its copies are valid while the function that got it runs. Reading it, and passing it to other pipelines, is
+/// thread-safe.
 class context {
   public:
-    /// The start of a chain of calls: no deadline, no stop. Its times are `steady_clock`'s.
+    /// For an outermost call: no deadline, no stop. Its clock is `steady_clock`.
     context() noexcept
       : context(no_deadline) {}
     explicit context(time_point deadline) noexcept
@@ -53,8 +53,8 @@ class context {
         return *this;
     }
 
-    /// No further attempt begins and no wait is taken up once `stop` is requested: a `std::stop_token`, or anything
-    /// that says `stop_requested()`. Refers to `stop`, which must outlive it.
+    /// Once `stop` is requested, no further attempt and no wait begins. `stop` is a `std::stop_token`, or anything with
+    /// a `stop_requested()`; the context refers to it, so it must live longer.
     template <stoppable Token>
         requires(!std::same_as<Token, context>)
     explicit context(const Token& stop, time_point deadline = no_deadline) noexcept
@@ -81,7 +81,7 @@ class context {
     /// How many times this call has invoked the function, this time included: 1, 2, 3 ...
     std::uint32_t attempt() const noexcept { return attempt_; }
 
-    /// Whether whoever began the call wants it to end.
+    /// Whether the caller wants the call to end.
     bool stop_requested() const noexcept {
         const context* first = this;
         while (const context* c = first->outer())
@@ -101,10 +101,10 @@ class context {
 
     const context* outer() const noexcept { return asked_ == nullptr ? static_cast<const context*>(beyond_) : nullptr; }
 
-    // A copy is a context inside the one whose retries it shares.
+    // A copy that shares retries refers to its original, as if it were the context of a call inside it.
     const void* as_beyond() const noexcept { return shares_retries() ? this : beyond_; }
 
-    // Relaxed, for it is a number and nothing else.
+    // Relaxed: no other memory is read or written because of what this number is.
     std::atomic_ref<std::uint32_t> shared_retries() const noexcept {
         return std::atomic_ref<std::uint32_t>(retries_left_);
     }
@@ -113,12 +113,16 @@ class context {
     bool take_retry() const noexcept {
         for (const context* c = this; c != nullptr; c = c->outer()) {
             if (c->take_own_retry()) continue;
-            // Whoever asks in between is refused for it: never too many retries, perhaps one too few.
+            // Another thread that asks before they are back may be refused: perhaps one retry too few, never too many.
             for (const context* taken = this; taken != c; taken = taken->outer())
                 taken->give_own_retry_back();
             return false;
         }
         return true;
+    }
+    void give_retry_back() const noexcept {
+        for (const context* c = this; c != nullptr; c = c->outer())
+            c->give_own_retry_back();
     }
     bool take_own_retry() const noexcept {
         std::uint32_t left = shared_retries().load(std::memory_order_relaxed);

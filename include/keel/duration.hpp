@@ -62,12 +62,12 @@ struct nanos {
     }
 };
 
-/// The point in time that every clock of keel speaks of: monotonic, in nanoseconds.
+/// The time that every clock of keel tells: monotonic, in nanoseconds.
 using time_point = std::chrono::time_point<std::chrono::steady_clock, std::chrono::nanoseconds>;
 
 constexpr time_point operator+(time_point t, nanos d) noexcept { return t + std::chrono::nanoseconds(d); }
 
-/// What a deadline says when there is none.
+/// The deadline of a call that has none.
 inline constexpr time_point no_deadline = time_point::max();
 
 /// The longest duration that a policy takes: 100 years. `now + longest` can't overflow until a clock has run for 192.

@@ -21,10 +21,10 @@ enum class errc : std::uint8_t {
     timed_out = 1,      ///< the function returned after the deadline, or had no time left to begin (`timeout`)
     circuit_open = 2,   ///< the circuit is open, or half-open with all its probes out (`breaker`)
     refused = 3,        ///< a policy that is not keel's said no
-    bulkhead_full = 4,  ///< as many calls as it has permits are under way (`bulkhead`)
+    bulkhead_full = 4,  ///< all permits are taken (`bulkhead`)
     rate_limited = 5,   ///< more calls than the rate allows (`rate_limit`)
     throttled = 6,      ///< the callee accepts too few calls, and this one was left out (`throttle`)
-    limit_exceeded = 7, ///< as many calls as the callee was seen to bear are under way (`limit`)
+    limit_exceeded = 7, ///< as many calls as the adaptive limit allows are in flight (`limit`)
     injected = 8,       ///< a fault that was asked for (`chaos`)
 };
 
@@ -76,7 +76,7 @@ inline const std::error_category& category() noexcept {
             return {value, *this};
         }
     };
-    // Never destroyed, so that neither a guard nor an order of destruction comes into it.
+    // Never destroyed, so that it can still be used while other static objects are destroyed.
     union forever {
         keel_category value;
         constexpr forever()
@@ -98,7 +98,7 @@ class rejected : public std::system_error {
       , retry_after_(retry_after) {}
     errc reason() const noexcept { return reason_; }
 
-    /// How long until another call makes sense, such as the next probe of an open circuit. 0 where nobody knows.
+    /// How long until another call makes sense, such as the next probe of an open circuit; 0 if that is unknown.
     std::chrono::nanoseconds retry_after() const noexcept { return retry_after_; }
 
   private:
@@ -110,9 +110,9 @@ class rejected : public std::system_error {
 template <errc Reason>
 struct rejection {
     static constexpr errc reason = Reason;
-    nanos retry_after{}; ///< how long until another call makes sense; 0 where nobody knows
+    nanos retry_after{}; ///< how long until another call makes sense; 0 if that is unknown
 
-    /// Whenever another call makes sense.
+    /// Two rejections of one kind are equal, whatever their `retry_after`.
     friend constexpr bool operator==(rejection, rejection) noexcept { return true; }
 };
 using timed_out = rejection<errc::timed_out>;
@@ -137,11 +137,11 @@ class error_of : public std::variant<X, rejection<Rejections>...> {
 
     bool is_rejection() const noexcept { return this->index() != 0; }
 
-    /// Holds the rejection `reason`, which must be one of `Rejections`; ends the program otherwise: a policy refused
-    /// with a reason that it does not declare.
+    /// Holds the rejection `reason`. Ends the program if that is none of `Rejections`: a policy has refused with a
+    /// reason that it does not declare.
     static error_of of(errc reason, nanos retry_after = {}) { return first_of<Rejections...>(reason, retry_after); }
 
-    /// How long until another call makes sense, such as the next probe of an open circuit. 0 where nobody knows.
+    /// How long until another call makes sense, such as the next probe of an open circuit; 0 if that is unknown.
     std::chrono::nanoseconds retry_after() const noexcept {
         nanos found{};
         static_cast<void>(((std::get_if<rejection<Rejections>>(this) != nullptr &&
@@ -187,7 +187,7 @@ class basic_failure<void> {
     /// Which rejection it is. `errc{}` where it is none.
     errc reason() const noexcept { return reason_; }
 
-    /// How long until another call makes sense, such as the next probe of an open circuit. 0 where nobody knows.
+    /// How long until another call makes sense, such as the next probe of an open circuit; 0 if that is unknown.
     std::chrono::nanoseconds retry_after() const noexcept { return retry_after_; }
 
     /// The exception that the function threw, or null.
@@ -216,7 +216,7 @@ template <class X>
 class basic_failure : public basic_failure<void> {
   public:
     using basic_failure<void>::basic_failure;
-    /// The function's error: with a tag, for it may be of any type, those of the other constructors too.
+    /// The function's error. Tagged, because it may be of any type, also of one that another constructor takes.
     basic_failure(std::in_place_t, X error) noexcept(std::is_nothrow_move_constructible_v<X>)
       : error_(std::in_place_index<1>, std::move(error)) {}
 

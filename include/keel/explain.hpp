@@ -18,13 +18,13 @@
 
 namespace keel {
 
-/// What a chain comes to: see `explain`.
+/// What `explain` says of a chain.
 struct explanation {
     std::uint64_t attempts = 1;    ///< of the function in one call, at most
-    nanos duration = nanos::max(); ///< of one call, at most, if the function keeps to its deadline; `nanos::max()`
-                                   ///< where nothing bounds it
+    nanos duration = nanos::max(); ///< of one call, at most, if the function keeps to its deadline and no failure asks
+                                   ///< by a `retry_after()` for a longer wait; `nanos::max()` where nothing bounds it
 
-    /// A line for each policy, from the outside in, and one for the whole. In static storage only if this is.
+    /// A line for each policy, from the outside in, and one for the whole. Refers to this object.
     constexpr std::string_view text() const noexcept { return text_.view(); }
 
     /// Whether a call can end with this rejection.
@@ -40,7 +40,10 @@ struct explanation {
         text_.indent(depth) << f.name << ": " << f.does;
         if (f.attempts > 1) text_ << ", up to " << f.attempts << " times";
         if (f.bound != nanos::max()) text_ << ", " << f.bound;
-        if (f.waits > nanos(0)) text_ << ", waits for up to " << f.waits;
+        if (f.waits == nanos::max())
+            text_ << ", waits without a bound";
+        else if (f.waits > nanos(0))
+            text_ << ", waits for up to " << f.waits;
         text_ << "\n";
     }
     // From the inside out: what a policy makes of all that is inside it.

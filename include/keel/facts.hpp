@@ -11,17 +11,18 @@
 
 namespace keel {
 
-/// What a policy tells of itself to who looks at whole chains, by `constexpr policy_facts facts() const noexcept`. One
-/// that tells nothing counts as a policy that runs what is inside it once, at once and for as long as it takes.
+/// What a policy says of itself to `explain` and `strict`, by `constexpr policy_facts facts() const noexcept`. A policy
+/// that says nothing is taken to run what is inside it once, without waiting and without bounding it.
 struct policy_facts {
     const char* name = "your policy";     ///< as it is written in a chain
     const char* does = "asks your hooks"; ///< what it does with calls: a phrase
     std::uint64_t attempts = 1;           ///< how often it runs what is inside it, at most
-    nanos bound = nanos::max();           ///< how long what is inside may take; `nanos::max()`: as long as it takes
-    nanos waits{};                        ///< by itself, in all of one call, at most
+    nanos bound = nanos::max();           ///< how long what is inside may take; `nanos::max()`: any time
+    nanos waits{};                        ///< how long it waits by itself in one call, in all, at most; `nanos::max()`:
+                                          ///< nobody knows
     bool is_breaker = false;              ///< stops calling what fails
-    bool holds_permit = false;            ///< from the beginning of what is inside to its end, waits included
-    bool has_jitter = true;               ///< its waits are drawn, or there are none
+    bool holds_permit = false;            ///< while what is inside runs, waits included
+    bool has_jitter = true;               ///< its waits are random, or it has none
     bool has_budget = false;              ///< its further attempts are limited over many calls
     bool answers_failures = false;        ///< no failure and no rejection of what is inside it comes out of it
 };
@@ -49,7 +50,7 @@ constexpr auto all_facts(const Chain& c) noexcept {
     }(std::make_index_sequence<Chain::size>());
 }
 
-/// Times that may be unbounded.
+/// Sum and product of durations, where `nanos::max()` stands for an unbounded one.
 constexpr nanos plus(nanos a, nanos b) noexcept {
     return a.count > nanos::max().count - b.count ? nanos::max() : nanos(a.count + b.count);
 }

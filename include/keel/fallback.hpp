@@ -25,18 +25,18 @@
 
 namespace keel {
 
-/// Puts an answer in place of a failure: of an error, of an exception, or of a rejection by a policy further in. The
-/// answer is a value, or a function that gives one, and may be told the failure, as a `const keel::failure&` or
-/// `const keel::basic_failure<X>&` where `X` is the error that the guarded function returns, and the
+/// Puts an answer in place of a failure: an error, an exception, or a rejection by a policy further in. The answer is a
+/// value, or a function that returns one. That function may take the failure, as a `const keel::failure&` or
+/// `const keel::basic_failure<X>&` where `X` is the error that the guarded function returns, and after it the
 /// `const keel::context&`. It is called as const, on the calling thread, once for each failure.
 ///
 /// The function may fail too: its exception, or error where it returns an expected-like, becomes the outcome, and the
 /// failure that it was told is forgotten.
 ///
-/// Without selectors every failure gets the answer, also a rejection of another pipeline that the guarded function
-/// calls. Only what was cancelled passes (`std::errc::operation_canceled`). With failing selectors, what one of them
-/// selects does and nothing else, of whatever kind; what is ignored passes in any case. Rejections are selected by
-/// what takes a `keel::errc` or a `std::error_code`, and by exception types that a `keel::rejected` can be caught by.
+/// Without selectors every failure gets the answer, also a rejection by another pipeline that the guarded function
+/// calls, but not a cancelled call (`std::errc::operation_canceled`). With failing selectors, exactly what one of them
+/// selects gets the answer, of whatever kind. What is ignored never does. A rejection is selected by a predicate that
+/// takes a `keel::errc` or a `std::error_code`, and by an exception type that catches a `keel::rejected`.
 template <class Instead, class Results = handle<>>
 struct fallback_policy : detail::classifying<fallback_policy<Instead, Results>> {
     // Not `answer`: a function object of that name would be taken for the hook.
@@ -45,10 +45,10 @@ struct fallback_policy : detail::classifying<fallback_policy<Instead, Results>> 
 
     static constexpr std::array<errc, 0> rejections{};
 
-    /// Whether nothing from further in passes but what was cancelled.
+    /// Whether it answers for every failure from further in but a cancelled call.
     static constexpr bool handles_everything = std::same_as<Results, handle<>>;
 
-    /// Whether policies further out see no failure at all: a function may have some of its own.
+    /// Whether policies further out never see a failure. With a function they may: its own.
     static constexpr bool never_fails = handles_everything && !detail::looks_like_a_function<Instead>;
 
     constexpr fallback_policy(const Instead& answering, const Results& handled)
@@ -62,8 +62,8 @@ struct fallback_policy : detail::classifying<fallback_policy<Instead, Results>> 
 
     constexpr config_error validate() const noexcept {
         detail::checker check("fallback");
-        if constexpr (detail::is_function_pointer<Instead>)
-            check.require(instead != nullptr, "function", 0, "must not be null");
+        if constexpr (detail::may_be_no_function<Instead>)
+            check.require(!(instead == nullptr), "function", 0, "must not be null");
         return check.error;
     }
 
@@ -97,7 +97,7 @@ struct fallback_policy : detail::classifying<fallback_policy<Instead, Results>> 
                           "keel: the fallback's value is not what the guarded function returns; for one that returns "
                           "nothing write `fallback([] {})`");
 
-        // Else the compiler has said enough.
+        // Otherwise the assertions above have said all there is to say.
         if constexpr (fits) {
             if (handles(o)) replace<R, function>(c, o);
         }
@@ -105,7 +105,7 @@ struct fallback_policy : detail::classifying<fallback_policy<Instead, Results>> 
     }
 
   private:
-    static constexpr bool selective = !std::same_as<decltype(Results::failing), detail::selectors<>>;
+    static constexpr bool selective = !detail::is_without_selectors<Results>;
 
     constexpr bool handles(errc reason) const {
         return !results.ignoring.any_rejection(reason) && (!selective || results.failing.any_rejection(reason));
@@ -127,28 +127,18 @@ struct fallback_policy : detail::classifying<fallback_policy<Instead, Results>> 
 
     template <class R, bool Function>
     void replace(call& c, outcome_of<R>& o) const {
-        KEEL_TRY {
+        detail::answer_with(o, [&] {
             if constexpr (Function) {
                 const auto why = detail::take_failure(o);
-                const left_by_function after{c};
+                const detail::left_by_function after{c};
                 o.emplace([&] {
                     return detail::result_from<R>([&]() -> decltype(auto) { return detail::ask(instead, why, c); });
                 });
             } else {
                 o.emplace([&] { return detail::result_from<R>([&]() -> const Instead& { return instead; }); });
             }
-        }
-        KEEL_CATCH_ALL {
-            o.threw(std::current_exception());
-            if (!o.exception()) KEEL_RETHROW;
-        }
+        });
     }
-
-    // What the function took is time that a timeout further out must see, whether it returns or throws.
-    struct left_by_function {
-        call& c;
-        ~left_by_function() { c.turn(); }
-    };
 };
 
 struct fallback_has_no_answer_write_fallback_of_a_value_or_function;
@@ -156,7 +146,8 @@ struct fallback_has_no_answer_write_fallback_of_a_value_or_function;
 /// `fallback(0) | ...`, `fallback([](const auto& failure, const keel::context& c) { ... }) | ...`,
 /// `fallback(0).failing_on<std::system_error>() | ...`
 struct fallback_maker {
-    /// Keeps a copy of the answer. Throws `invalid_config` if that is a null pointer to a function.
+    /// Keeps a copy of the answer. Throws `invalid_config` if that is a null pointer to a function, or an empty
+    /// `std::function`.
     template <class Instead>
         requires std::copy_constructible<std::decay_t<Instead>>
     constexpr auto operator()(Instead&& instead) const {

@@ -102,8 +102,8 @@ struct selectors {
     constexpr bool any(const X& x) const {
         return boost::hana::unpack(each, [&](const S&... s) { return (selected(s, x) || ...); });
     }
-    /// Whether one of them takes what a caller may get of a rejection: the `errc`, or `std::error_code`, itself, or the
-    /// exception `rejected`.
+    /// Whether one of them selects a rejection in any form in which a caller may get it: as an `errc`, as a
+    /// `std::error_code`, or as the exception `rejected`.
     constexpr bool any_rejection(errc reason) const { return (selects_rejections<S> || ...) || any(reason); }
     bool any_exception(const std::exception_ptr& thrown) const {
         return boost::hana::unpack(each, [&](const S&... s) { return (selected_exception(s, thrown) || ...); });
@@ -134,12 +134,14 @@ struct selectors<> {
 /// Which results count as failures, and which not at all. Made by a policy's `.failing_on<Exceptions...>()`,
 /// `.failing_if(test)`, `.ignoring<Exceptions...>()` and `.ignoring_if(test)`, never by hand.
 ///
-/// Without selectors: a value is a success, an error and an exception are failures. The first failing selector for
-/// values, errors or exceptions replaces that rule for its kind: what none of them selects is a success. Ignoring
-/// wins over failing. What says nothing about the callee is ignored unless a selector calls it a failure: an error code
-/// or a `std::system_error` that means `std::errc::operation_canceled`, or a rejection of a pipeline further in, unless
-/// `is_about_callee()`. Rejections by other policies of this chain are not up to selectors (see
-/// `outcome::default_ending`). A `fallback` goes by the same selectors and by rules of its own.
+/// Without selectors a value is a success, and an error or an exception is a failure. Values, errors and exceptions are
+/// three kinds: with a failing selector for one of them, exactly what such a selector selects is a failure of that
+/// kind, and all else of it a success. Ignoring wins over failing.
+///
+/// What says nothing about the callee is ignored, unless a selector calls it a failure: an error code or a
+/// `std::system_error` that means `std::errc::operation_canceled`, and a rejection by a pipeline that the function
+/// calls, unless `is_about_callee()`. Selectors do not see rejections by other policies of the same chain (see
+/// `outcome::default_ending`). A `fallback` has the same selectors and rules of its own.
 template <class Failing = detail::selectors<>, class Ignoring = detail::selectors<>>
 struct handle {
     Failing failing;
@@ -228,4 +230,10 @@ struct handle {
     }
 };
 
+namespace detail {
+
+template <class Results>
+inline constexpr bool is_without_selectors = std::same_as<decltype(Results::failing), selectors<>>;
+
+} // namespace detail
 } // namespace keel

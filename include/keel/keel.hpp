@@ -15,6 +15,7 @@
 #include "breaker.hpp"
 #include "bulkhead.hpp"
 #include "chain.hpp"
+#include "chaos.hpp"
 #include "circuit.hpp"
 #include "clock.hpp"
 #include "context.hpp"

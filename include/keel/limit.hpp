@@ -23,21 +23,21 @@ namespace keel {
 
 template <limit_strategy Strategy = gradient>
 struct limit_config {
-    int min = 1;                            ///< of the limit; at least 1
+    int min = 1;                            ///< the least that the limit can be; at least 1
     int initial = 20;                       ///< from `min` to `max`
     int max = 200;                          ///< from `min` to 1'000'000
     nanos window = std::chrono::seconds(1); ///< how long calls are watched before the limit is set anew
-    int minimum_calls = 10;                 ///< that must have ended in it, or it lasts longer; at least 1
-    double failure_rate = 0.05;             ///< a window with a greater share of failures lets no limit grow; 0 to 1
+    int minimum_calls = 10;                 ///< a window lasts until so many calls have ended in it; at least 1
+    double failure_rate = 0.05;             ///< the limit does not grow after a greater share of failures; 0 to 1
     Strategy strategy{};
 };
 
-/// At most so many calls at once are inside as the callee is seen to bear; others are refused with
-/// `errc::limit_exceeded`. The `Strategy` sets that limit anew after each window, by how long calls took and how many
-/// failed.
+/// Adaptive concurrency: lets in as many calls at once as the callee can handle by what was seen of it, and refuses
+/// others with `errc::limit_exceeded`. After each window the `Strategy` sets the limit anew, by how long calls took and
+/// how many failed.
 ///
-/// What is ignored, or refused by a policy further in, gives its permit back and tells nothing. A limit that is not
-/// used does not grow. A limit that falls sends nobody away who is inside.
+/// A call that is ignored, or refused by a policy further in, gives its permit back and counts for nothing. A limit
+/// that is not used does not grow. When the limit falls, calls that are inside go on.
 ///
 /// One read-modify-write takes a permit, one gives it back.
 template <limit_strategy Strategy = gradient, class Results = handle<>>
@@ -149,8 +149,8 @@ struct limit_policy : detail::classifying<limit_policy<Strategy, Results>> {
     }
 };
 
-/// `limit<> | ...`, `limit<gradient>({.initial = 10, .max = 50}) | ...`, `limit<aimd>({.strategy = {.backoff = 0.5}})
-/// | ...`
+/// `limit<> | ...`, `limit<gradient>({.initial = 10, .max = 50}) | ...`,
+/// `limit<aimd>({.strategy = {.backoff = 0.5}}) | ...`
 template <limit_strategy Strategy = gradient>
 inline constexpr limit_policy<Strategy> limit{};
 

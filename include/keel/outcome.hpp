@@ -18,7 +18,7 @@ enum class ending : std::uint8_t { succeeded, failed, ignored };
 /// What came of an attempt, or of everything inside a policy, without the type of the result. Lives on the cold lane.
 class outcome {
   public:
-    /// The function returned, and not an error.
+    /// The function returned, and what it returned is no error.
     bool succeeded() const noexcept { return origin_ == origin::returned && ok_; }
 
     /// The function returned: a value, or an error of an expected.
@@ -30,7 +30,7 @@ class outcome {
     /// The rejection that stands in place of a result, or `errc{}`.
     errc rejection() const noexcept { return origin_ == origin::rejected ? reason_ : errc{}; }
 
-    /// What the rejection says of when to try again; 0 where it says nothing.
+    /// How long until another call makes sense, by what the rejection says; 0 if it says nothing.
     nanos retry_after() const noexcept { return origin_ == origin::rejected ? retry_after_ : nanos(0); }
 
     /// Replaces whatever it was by a rejection.
@@ -41,14 +41,14 @@ class outcome {
         thrown_ = nullptr;
         tried_ = true;
     }
-    /// As `reject`, where nothing was tried.
+    /// As `reject`, for a call whose function was not invoked.
     void refuse(errc reason, nanos retry_after = {}) noexcept {
         reject(reason, retry_after);
         tried_ = false;
     }
 
-    /// How it counts unless a policy is told otherwise. A rejection says nothing about the callee, unless
-    /// `is_about_callee()`; and neither does that there was no time left to call it.
+    /// How it counts unless selectors say otherwise. A rejection is ignored, unless `is_about_callee()`; so is one that
+    /// only says that no time was left to invoke the function.
     ending default_ending() const noexcept {
         if (origin_ != origin::rejected) return succeeded() ? ending::succeeded : ending::failed;
         if (reason_ == errc::timed_out && !tried_) return ending::ignored;

@@ -19,7 +19,7 @@ namespace keel {
 struct [[nodiscard]] admission {
     errc reason{};
     bool waits = false;  ///< `admit` wants to be asked again, with the same frame
-    nanos retry_after{}; ///< how long until asking again makes sense; after a refusal 0 where nobody knows
+    nanos retry_after{}; ///< how long until asking again makes sense; after a refusal 0 if that is unknown
 
     constexpr bool granted() const noexcept { return reason == errc{} && !waits; }
 };
@@ -38,8 +38,8 @@ struct [[nodiscard]] verdict {
     static constexpr verdict again_after(nanos delay) noexcept { return {true, delay}; }
 };
 
-/// What a policy wants in the `call` on the healthy path. No clock is read that no policy of the chain asks for; on the
-/// cold lane it is read when somebody first asks for the time.
+/// Which times a policy wants in the `call` on the healthy path. The clock is read only where a policy of the chain
+/// asks for it here; on the cold lane it is read when somebody first asks for the time.
 struct needs {
     bool entry_time = false;  ///< `call.now()` in `fast_admit`
     bool settle_time = false; ///< `call.now()` in `fast_settle`
@@ -144,39 +144,52 @@ inline constexpr bool has_fast_refuse<P, absent> = refuses_at_once<P>;
 
 } // namespace detail
 
-/// A policy: a value with
+/// A policy: a value with these two hooks.
 ///
-///     admission admit(call&, frame&) const             required: proceed, refuse(errc), or ask_again_after(d)
-///     verdict settle(call&, frame&, auto& outcome) const  required: verdict::keep(), or again_after(d)
-///     bool answer(call&, frame&, auto& outcome) const  optional: asked before `admit`. Puts an outcome in place of
-///     what
-///                                                      everything inside would do, and says true: then nothing inside
-///                                                      runs, and no other hook of this policy. Or does nothing
-///     void abandon(call&, frame&) const noexcept       optional: the call was dropped; give back what was taken
-///     bool fast_admit(call&, frame&) const noexcept    optional, both or neither: the express lane's versions, which
-///     bool fast_settle(call&, frame&) const noexcept   do all that `admit`, or `settle` of a success, would do and say
-///                                                      true, or do nothing and say false
-///                                                      (they may leave out the frame, which then must be as good as
-///                                                      new where `admit` proceeds)
-///     admission fast_refuse(call&) const noexcept      optional: refuses if `admit` would, doing all that it would do,
-///                                                      or does nothing and proceeds
-///     bool lets_pass(errc) const noexcept              optional: whether a rejection from further in passes `settle`
-///                                                      unchanged; who has it needs no `settle` for each `fast_admit`
-///     bool approves(const R& result) const             optional: whether a returned value is a success to it
-///     std::uint32_t retries() const                    optional: how often it says `again_after` of one run of itself,
-///                                                      at most, each time after `call::take_retry()`: calls inside
-///                                                      its attempts share them. Asked once in a pipeline's life
-///     keel::needs needs, or needs()                    optional: what `fast_*` want in the call; default: nothing
-///     struct frame                                     optional: what it remembers between its hooks of one call
-///     template <class Clock> struct state              optional: made from the policy, or from it and the clock; every
-///                                                      hook then takes a
-///                                                      `state<Clock>&` in front
-///     static constexpr errc rejections[]               optional: what it refuses with; default: errc::refused
-///     config_error validate() const noexcept           optional
+///     admission admit(call&, frame&) const
+///         Says `proceed`, `refuse(errc)`, or `ask_again_after(d)`. Does not wait by itself: where it runs, an event
+///         loop may.
+///     verdict settle(call&, frame&, auto& outcome) const
+///         Says `verdict::keep()`, or `verdict::again_after(d)`. Follows each `admit` that proceeded, innermost policy
+///         first; if a hook or a wait throws, `abandon` follows instead.
 ///
-/// Hooks may run in any number of threads at once; a frame belongs to one call. `settle` follows an `admit` that
-/// proceeded, innermost policy first; if a hook or a wait throws, `abandon` follows instead. Hooks do not wait: where
-/// they run, an event loop may.
+/// Any of the following may be added.
+///
+///     bool answer(call&, frame&, auto& outcome) const
+///         Asked before each `admit`. Either sets the outcome and returns true: then neither what is inside nor any other
+///         hook of this policy runs. Or does nothing and returns false.
+///     void abandon(call&, frame&) const noexcept
+///         The call was dropped: gives back what `admit` took, or has reserved for when it is asked again.
+///     bool fast_admit(call&, frame&) const noexcept
+///     bool fast_settle(call&, frame&) const noexcept
+///         Both or neither: `admit`, and `settle` of a success, for the express lane. Each either does all that the
+///         other would do and returns true, or does nothing and returns false. May leave out the frame, which then
+///         must be as good as new where `admit` proceeds.
+///     admission fast_refuse(call&) const noexcept
+///         Either refuses as `admit` would, and does all that it would do; or does nothing and proceeds.
+///     bool lets_pass(errc) const noexcept
+///         Whether `settle` would leave a rejection from further in unchanged. Such a policy gets no `settle` for a
+///         `fast_admit` whose call ends by a rejection that it lets pass.
+///     bool approves(const R& result) const
+///         Whether a returned value counts as a success for this policy.
+///     std::uint32_t retries() const
+///         How often at most it says `again_after` in one run of itself, each time after `call::take_retry()`: calls
+///         inside its attempts share these retries. Asked once for each pipeline.
+///     keel::needs needs, or needs()
+///         What the fast hooks want in the call; nothing by default.
+///     struct frame
+///         What it remembers of one call between its hooks.
+///     template <class Clock> struct state
+///         One in each pipeline, made from the policy, or from it and the clock. Every hook then takes a
+///         `state<Clock>&` in front.
+///     static constexpr errc rejections[]
+///         What it refuses with; `errc::refused` by default.
+///     policy_facts facts() const noexcept
+///         What `explain` and `strict` have to know of it.
+///     config_error validate() const noexcept
+///         The first value of its configuration that is out of range.
+///
+/// Hooks may run in any number of threads at once; a frame belongs to one call.
 template <class P>
 concept policy = std::copy_constructible<P> && detail::is_policy<P, state_of<P, steady_clock>>;
 

@@ -36,13 +36,14 @@ struct one_permit {
 
 } // namespace detail
 
-/// Refuses calls that come faster than a rate with `errc::rate_limited`, which says to the nanosecond when one of that
-/// cost could be made. With `max_wait` it reserves a call's permits and waits for them instead, if they come within
-/// that time and before the call's deadline; otherwise it refuses at once and reserves nothing. The limit counts what
-/// is let through: a permit does not come back because a policy further in refuses, or a hook throws.
+/// Refuses calls that come faster than a rate with `errc::rate_limited`, whose `retry_after()` says to the nanosecond
+/// when a call of that cost would pass. With `max_wait` it reserves a call's permits and waits for them instead, if
+/// they come within that time and before the call's deadline; otherwise it refuses at once and reserves nothing. The
+/// limit counts what is let through: a permit does not come back because a policy further in refuses, or a hook throws.
 ///
-/// A call that is asked to stop takes up no wait. If that happens while it waits, or if the wait throws, its permits go
-/// back where nobody has taken any since; otherwise they are lost.
+/// A call that is asked to stop does not wait. If it is asked during a wait, or if the wait lasts to
+/// the deadline or throws, its permits go back
+/// unless another call has taken some since; then they are lost.
 ///
 /// One successful compare-exchange a call; a refusal takes none.
 template <rate_algorithm Limit = gcra, call_cost Cost = detail::one_permit>
@@ -55,11 +56,23 @@ struct rate_limit_policy {
         rate_reservation reserved{};
         bool waits = false; ///< for its turn
     };
+    /// `p.get<"name">()` of a rate limit with that name.
     template <class Clock>
-    struct state {
-        typename Limit::template permits<std_atomics> permits;
-        state(const rate_limit_policy&, const Clock& clock)
-          : permits(clock.now()) {}
+    class state {
+      public:
+        state(const rate_limit_policy& owner, const Clock& clock)
+          : permits_(clock.now())
+          , pace_(owner.pace)
+          , clock_(clock) {}
+
+        /// How many permits a call could take now without a wait. From any thread.
+        std::int64_t available() const noexcept { return permits_.available(pace_, clock_.now()); }
+
+      private:
+        friend rate_limit_policy;
+        typename Limit::template permits<std_atomics> permits_;
+        typename Limit::pace pace_;
+        Clock clock_;
     };
     static constexpr errc rejections[] = {errc::rate_limited};
 
@@ -76,9 +89,9 @@ struct rate_limit_policy {
         return rate_limit_policy<Other, Cost>{c, cost};
     }
 
-    /// A call takes as many permits as `asked(context)` says. 0 passes and is not counted; below 0, or more than there
-    /// ever are at once, is always refused, with a `retry_after()` of 0. May be asked several times in a call. To be
-    /// a template argument the policy needs a function object without captures.
+    /// A call takes as many permits as `asked(context)` says. A cost of 0 passes and is not counted; one below 0, or
+    /// above what there can ever be at once, is always refused, with a `retry_after()` of 0. The function may be called
+    /// several times in a call. It must have no captures if the policy is to be a template argument.
     template <call_cost Asked>
     constexpr auto costing(Asked asked) const {
         return rate_limit_policy<Limit, Asked>{limit, asked};
@@ -95,35 +108,32 @@ struct rate_limit_policy {
     template <class State>
     KEEL_ALWAYS_INLINE bool fast_admit(State& s, call& c) const noexcept {
         // A function that throws is asked again on the cold lane, where its exception can pass.
-        KEEL_TRY { return s.permits.try_take(pace, c.now(), cost_of(c)); }
+        KEEL_TRY { return s.permits_.try_take(pace, c.now(), cost_of(c)); }
         KEEL_CATCH_ALL { return false; }
     }
     template <class State>
     KEEL_ALWAYS_INLINE static bool fast_settle(State&, call&) noexcept {
         return true;
     }
-    // The deadline of a call that is to begin anew is its caller's, and no later once timeouts have been at it: a wait
-    // that does not fit now never will.
+    // The deadline here is still the caller's, and the timeouts of this chain can only bring it nearer: a wait that
+    // does not fit now never will. A cost function may be told the deadline, and here would be told another one.
     template <class State>
+        requires std::same_as<Cost, detail::one_permit>
     KEEL_ALWAYS_INLINE admission fast_refuse(State& s, call& c) const noexcept {
-        KEEL_TRY {
-            const std::int64_t asked = cost_of(c);
-            const nanos wait = s.permits.wait_for(pace, c.now(), asked);
-            if (wait > patience_of(c)) return refuse(errc::rate_limited, pace.holds(asked) ? wait : nanos(0));
-        }
-        KEEL_CATCH_ALL {}
-        return proceed;
+        const nanos wait = s.permits_.wait_for(pace, c.now(), 1);
+        return wait > patience_of(c) ? refuse(errc::rate_limited, wait) : proceed;
     }
 
     template <class State>
     admission admit(State& s, call& c, frame& f) const {
         if (f.waits) {
             f.waits = false;
-            if (!c.stop_requested()) return proceed;
-            s.permits.give_back(f.reserved);
+            // The wait may have lasted longer than it should, or be no longer wanted.
+            if (c.may_try()) return proceed;
+            s.permits_.give_back(f.reserved);
             return refuse(errc::rate_limited);
         }
-        f.reserved = s.permits.reserve(pace, c.now(), cost_of(c), patience_of(c));
+        f.reserved = s.permits_.reserve(pace, c.now(), cost_of(c), patience_of(c));
         if (!f.reserved.granted) return refuse(errc::rate_limited, f.reserved.wait);
         if (f.reserved.wait == nanos(0)) return proceed;
         f.waits = true;
@@ -135,7 +145,7 @@ struct rate_limit_policy {
     }
     template <class State>
     static void abandon(State& s, call&, frame& f) noexcept {
-        if (f.waits) s.permits.give_back(f.reserved);
+        if (f.waits) s.permits_.give_back(f.reserved);
     }
 
   private:
@@ -143,7 +153,7 @@ struct rate_limit_policy {
     KEEL_ALWAYS_INLINE std::int64_t cost_of(const call& c) const noexcept(noexcept(cost(c.as_context()))) {
         return static_cast<std::int64_t>(cost(c.as_context()));
     }
-    /// How long a call may wait: not to its deadline.
+    /// How long a call may wait: to shortly before its deadline, at most.
     KEEL_ALWAYS_INLINE nanos patience_of(call& c) const noexcept {
         if (limit.max_wait == nanos(0) || c.stop_requested()) return nanos(0);
         if (c.deadline == no_deadline) return limit.max_wait;
@@ -152,8 +162,8 @@ struct rate_limit_policy {
     }
 };
 
-/// `rate_limit | ...`, `rate_limit({.rate = 100, .per = 1s, .burst = 20}) | ...`, `rate_limit(fixed_window{.limit =
-/// 100})`
+/// `rate_limit | ...`, `rate_limit({.rate = 100, .per = 1s, .burst = 20}) | ...`,
+/// `rate_limit(fixed_window{.limit = 100}) | ...`
 inline constexpr rate_limit_policy<> rate_limit{};
 
 } // namespace keel

@@ -44,9 +44,6 @@ constexpr E from_error(X&& x) {
         return E(std::forward<X>(x));
 }
 
-template <class E, class X>
-concept can_hold_error = takes_unexpect<E, X> || takes_unexpected<E, X> || std::constructible_from<E, X>;
-
 /// Stands for void.
 struct unit {};
 

@@ -6,16 +6,17 @@
 #include "backoff/schedule.hpp"
 #include "call.hpp"
 #include "config.hpp"
+#include "detail/budgeted_retry.hpp" // IWYU pragma: export
 #include "detail/classifying.hpp"
 #include "detail/macros.hpp"
 #include "detail/retrying.hpp"
-#include "duration.hpp"
 #include "error.hpp"
 #include "facts.hpp"
 #include "handle.hpp"
 #include "outcome.hpp"
 #include "policy.hpp"
 #include "retry_budget.hpp"
+#include "retry_config.hpp" // IWYU pragma: export
 
 #include <array>
 #include <cstdint>
@@ -23,148 +24,12 @@
 
 namespace keel {
 
-template <class Backoff = exp_jitter>
-struct retry_config {
-    int attempts = 3;       ///< the first one included; at least 1
-    Backoff backoff{};      ///< a backoff, or a `schedule`
-    bool when_open = false; ///< whether a refusal by an open circuit further in is worth another attempt
-
-    constexpr config_error validate() const noexcept {
-        const auto own = detail::checker("retry").require(attempts >= 1, "attempts", attempts, "must be at least 1");
-        return own.error ? own.error : backoff.validate();
-    }
-    constexpr std::uint32_t retries() const {
-        return detail::most_delays(backoff, static_cast<std::uint32_t>(attempts) - 1);
-    }
-    constexpr policy_facts facts() const noexcept {
-        auto most = static_cast<std::uint64_t>(attempts) - 1;
-        const nanos waits = detail::longest_waits(backoff, most);
-        return {.name = "retry",
-                .does = "runs what fails again",
-                .attempts = most + 1,
-                .waits = waits,
-                .has_jitter = most == 0 || detail::draws<Backoff>};
-    }
-};
-
-/// A budget that a retry shares, as `&budget`; null is none.
-struct shared_retry_budget {
-    retry_budget* shared;
-
-    constexpr shared_retry_budget(retry_budget* budget) noexcept
-      : shared(budget) {}
-
-    struct state {
-        constexpr explicit state(const shared_retry_budget&) noexcept {}
-    };
-    KEEL_ALWAYS_INLINE retry_budget* of(state&) const noexcept { return shared; }
-    constexpr bool limits() const noexcept { return shared != nullptr; }
-    static constexpr config_error validate() noexcept { return {}; }
-};
-
-/// A budget in each pipeline.
-struct own_retry_budget {
-    retry_budget_config config{};
-
-    struct state {
-        retry_budget budget;
-        explicit state(const own_retry_budget& owner)
-          : budget(owner.config) {}
-    };
-    KEEL_ALWAYS_INLINE static retry_budget* of(state& s) noexcept { return &s.budget; }
-    static constexpr bool limits() noexcept { return true; }
-    constexpr config_error validate() const noexcept { return config.validate(); }
-};
-
-/// As `retry_config`, with a budget. A type of its own, which is chosen where `.budget` is written: who has no budget
-/// does not pay for asking.
-template <class Backoff = exp_jitter>
-struct budgeted_retry_config {
-    int attempts = 3;
-    Backoff backoff{};
-    bool when_open = false;
-    shared_retry_budget budget; ///< `&budget`, which must outlive the pipeline; null is none
-};
-
-/// As `retry_policy`, as long as there are tokens in a budget. A failed attempt takes one, the last one too; a success
-/// earns. What is ignored does neither, and so does a rejection by a policy further in, unless `is_about_callee()`.
-template <class Backoff, class Results, class Budget>
-struct budgeted_retry_policy : detail::classifying<budgeted_retry_policy<Backoff, Results, Budget>> {
-    retry_config<Backoff> config{};
-    Results results;
-    Budget budget;
-
-    using frame = detail::retry_frame<Backoff>;
-    template <class Clock>
-    struct state : Budget::state {
-        explicit state(const budgeted_retry_policy& owner)
-          : Budget::state(owner.budget) {}
-    };
-    static constexpr std::array<errc, 0> rejections{};
-
-    constexpr budgeted_retry_policy(const retry_config<Backoff>& configured, const Results& handled,
-                                    const Budget& spent_from)
-      : config(configured)
-      , results(handled)
-      , budget(spent_from) {}
-
-    template <class Handle>
-    constexpr auto handling(const Handle& h) const {
-        return budgeted_retry_policy<Backoff, Handle, Budget>{config, h, budget};
-    }
-
-    constexpr config_error validate() const noexcept {
-        const config_error own = config.validate();
-        return own ? own : budget.validate();
-    }
-    constexpr std::uint32_t retries() const { return config.retries(); }
-
-    constexpr policy_facts facts() const noexcept {
-        policy_facts f = config.facts();
-        f.has_budget = budget.limits();
-        return f;
-    }
-
-    template <class State>
-    KEEL_ALWAYS_INLINE static bool fast_admit(State&, call&) noexcept {
-        return true;
-    }
-    template <class State>
-    KEEL_ALWAYS_INLINE bool fast_settle(State& s, call&) const noexcept {
-        retry_budget* const b = budget.of(s);
-        return b == nullptr || b->try_success();
-    }
-    constexpr bool lets_pass(errc reason) const noexcept { return reason == errc::circuit_open && !config.when_open; }
-
-    template <class State>
-    admission admit(State&, call&, frame& f) const {
-        f = {};
-        return proceed;
-    }
-
-    template <class State, class R>
-    verdict settle(State& s, call& c, frame& f, outcome_of<R>& o) const {
-        const ending e = results(o);
-        const bool affordable = pays(budget.of(s), e);
-        if (!affordable || f.made >= config.attempts || !detail::is_worth_another(o, e, config.when_open))
-            return verdict::keep();
-        return f.another(config.backoff, c, o);
-    }
-
-  private:
-    static bool pays(retry_budget* b, ending e) noexcept {
-        if (b == nullptr) return true;
-        if (e == ending::failed) return b->failure();
-        if (e == ending::succeeded) b->success();
-        return b->affords_retry();
-    }
-};
-
 /// Runs the inner call again while it fails and attempts remain. `attempts` counts the first, so 3 means at most three
 /// invocations; the last failure is returned unchanged. `timeout | retry` bounds them all together, `retry | timeout`
 /// each one. Never waits to the deadline or past it: if the next delay does not fit, the last failure is returned now.
 ///
-/// Calls of other pipelines with the context of an attempt make their retries out of those that are left to this call.
+/// A call of another pipeline that is given the context of an attempt takes its retries from those that this call has
+/// left.
 template <class Backoff = exp_jitter, class Results = handle<>>
 struct retry_policy : detail::classifying<retry_policy<Backoff, Results>> {
     retry_config<Backoff> config{};
@@ -173,8 +38,8 @@ struct retry_policy : detail::classifying<retry_policy<Backoff, Results>> {
     using frame = detail::retry_frame<Backoff>;
     static constexpr std::array<errc, 0> rejections{};
 
-    /// For chains: a failure further in is what it is there for.
-    static constexpr bool repeats = true;
+    /// For chains: without selectors it has nothing to do if no failure from further in reaches it.
+    static constexpr bool repeats = detail::is_without_selectors<Results>;
 
     constexpr retry_policy() = default;
     constexpr retry_policy(const retry_config<Backoff>& configured, const Results& handled)

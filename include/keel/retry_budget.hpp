@@ -13,9 +13,9 @@
 
 namespace keel {
 
-/// What a retry budget is made of: gRPC's retry throttling (gRFC A6, "gRPC Retry Design").
+/// Configuration of a retry budget, by the rules of gRPC's retry throttling (gRFC A6, "gRPC Retry Design").
 struct retry_budget_config {
-    int max_tokens = 100; ///< what the bucket holds, and begins with; 1 to 1000
+    int max_tokens = 100; ///< what the bucket holds, and begins with; 1 to 1000, and below 3 nobody retries
     double ratio = 0.1;   ///< how much a success puts in; 0.001 to 1000, with at most 3 decimals
 
     constexpr config_error validate() const noexcept {
@@ -27,7 +27,7 @@ struct retry_budget_config {
             .error;
     }
 
-    /// In thousandths of a token, of which a budget counts.
+    /// In thousandths of a token, the unit that a budget counts in.
     constexpr std::uint64_t most() const noexcept { return static_cast<std::uint64_t>(max_tokens) * 1000; }
     constexpr std::uint64_t earned() const noexcept {
         const double exact = ratio * 1000;
@@ -41,9 +41,8 @@ namespace detail {
 /// The tokens of a budget at its latest failure, and how many successes there had been by then:
 /// `successes:44 | thousandths of a token:20`.
 ///
-/// The successes come round after 2^44 of them without a failure in between, five hours of a billion a second. Those
-/// beyond whole rounds count then: after the million that fill the largest bucket at the smallest ratio, it is full all
-/// the same.
+/// The successes wrap after 2^44 of them without a failure in between: five hours at a billion a second. Only what is
+/// beyond whole rounds counts then, and a million successes fill the largest bucket at the smallest ratio anyway.
 struct budget_word {
     static constexpr unsigned token_bits = 20;
     static constexpr std::uint64_t token_mask = (std::uint64_t{1} << token_bits) - 1;
@@ -56,7 +55,7 @@ struct budget_word {
     }
     constexpr std::uint64_t tokens() const noexcept { return bits & token_mask; }
 
-    /// After all successes that there have been.
+    /// With what has been earned since, when there have been `successes` in all.
     constexpr budget_word after(std::uint64_t successes, const retry_budget_config& c) const noexcept {
         const std::uint64_t fresh = ((successes << token_bits) - (bits & ~token_mask)) >> token_bits;
         return of(lesser(tokens() + fresh * c.earned(), c.most()), successes);
@@ -64,22 +63,22 @@ struct budget_word {
     constexpr budget_word less_one() const noexcept { return {bits - lesser(tokens(), cost)}; }
     constexpr bool affords_retry(const retry_budget_config& c) const noexcept { return 2 * tokens() > c.most(); }
 };
-// The largest bucket has its place, and all that successes may earn between two failures is below 2^64.
+// The largest bucket fits, and what successes can earn between two failures is below 2^64.
 inline constexpr std::uint64_t largest_bucket = 1'000'000;
 static_assert(largest_bucket <= budget_word::token_mask);
 static_assert(~std::uint64_t{0} / largest_bucket > (~std::uint64_t{0} >> budget_word::token_bits) + 1);
 
 } // namespace detail
 
-/// Keeps retries to a share of the successes, so that those who retry do not keep a callee down that is overloaded. A
-/// failed attempt takes a token, a success puts `ratio` of one back, and nobody retries unless more than half of
-/// `max_tokens` are there. May be shared by any number of pipelines, which it must outlive; thread-safe; neither copied
-/// nor moved; can have static storage (`constinit`).
+/// Limits retries to a share of the successes, so that retries do not keep an overloaded callee down. A failed attempt
+/// takes a token, a success puts `ratio` of one back, and nobody retries unless more than half of `max_tokens` are
+/// there. May be shared by any number of pipelines, which it must outlive; thread-safe; neither copied nor moved; can
+/// have static storage (`constinit`).
 ///
-/// A success is one more in this thread's shard, without an atomic read-modify-write. What it earns is put in when the
-/// next failure looks: between two failures there are only successes, so to add up what they earn and to cut it at
-/// `max_tokens` once is the same as to do so at each. With several threads the budget is what it would be if their
-/// calls had ended in some order, in which a call comes before those that begin after it; each success is counted once.
+/// A success only adds one in this thread's shard, without an atomic read-modify-write; the next failure credits the
+/// tokens. There are only successes between two failures, so it is the same whether they are added and capped at
+/// `max_tokens` all at once or one by one. With several threads the budget is what it would be if their calls had ended
+/// in some order, in which a call comes before those that begin after it; each success is counted once.
 template <std::size_t Shards = 16, class Atomics = std_atomics>
 class basic_retry_budget {
   public:
@@ -100,11 +99,11 @@ class basic_retry_budget {
     /// Whether there are enough for a retry.
     bool affords_retry() const noexcept { return now().affords_retry(config_); }
 
-    /// An attempt succeeded. Does nothing and says false if this thread has no shard.
+    /// An attempt succeeded. Returns false, and does nothing, if this thread has no shard.
     KEEL_ALWAYS_INLINE bool try_success() noexcept { return successes_.try_count(); }
     void success() noexcept { successes_.count(); }
 
-    /// An attempt failed. Whether there are enough tokens for a retry after that.
+    /// An attempt failed. Returns whether there are still enough tokens for a retry.
     bool failure() noexcept {
         // Acquire pairs with the release of whoever stored this: the sum below is then no less than theirs, for each
         // shard is read after they read it. So no success is counted twice, and the difference is never negative.

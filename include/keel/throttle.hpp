@@ -22,7 +22,7 @@ namespace keel {
 struct throttle_config {
     double k = 2;                         ///< requests that are let through for each that is accepted; 1 to 1e6
     nanos span = std::chrono::minutes(2); ///< how long requests count; a whole multiple of `throttle_options::buckets`
-    double max_probability = 1;           ///< of leaving a request out; above 0, at most 1
+    double max_probability = 1;           ///< the most that the probability can be; above 0, at most 1
 };
 
 struct throttle_options {
@@ -37,12 +37,12 @@ struct throttle_stats {
     std::uint64_t accepts;  ///< of them
 };
 
-/// Leaves requests out, with `errc::throttled`, while the callee accepts fewer than one in `k`: with probability
-/// max(0, (requests - k x accepts) / (requests + 1)), over the last `span`. Google, "Site Reliability Engineering"
-/// (2016), chapter 21.
+/// Client-side adaptive throttling: while the callee accepts fewer than one request in `k`, leaves some out with
+/// `errc::throttled`, before they are sent. The probability is max(0, (requests - k x accepts) / (requests + 1)), over
+/// the last `span`. Google, "Site Reliability Engineering" (2016), chapter 21.
 ///
 /// A request counts when it begins, left out or not; it is accepted when it succeeds. One that is ignored, or that a
-/// policy further in refuses, counts as never made. Draws from `thread_random()`.
+/// policy further in refuses, counts as if it had never been made. Draws from `thread_random()`.
 template <throttle_options Options = throttle_options{}, class Results = handle<>>
 struct throttle_policy : detail::classifying<throttle_policy<Options, Results>> {
     throttle_config config{};

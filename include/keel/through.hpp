@@ -11,9 +11,9 @@
 
 namespace keel {
 
-/// As `breaker`, with a circuit of its own life that several pipelines may share; `p.circuit()` is that circuit. It
-/// must outlive them. Each call's pipeline says what time it is, so pipelines that share a circuit need clocks of one
-/// epoch: all of keel's but `manual_clock` have the same.
+/// As `breaker`, with a circuit that lives outside the pipeline and may be shared by several, which it must outlive;
+/// `p.circuit()` is that circuit. Each call brings the time of its own pipeline's clock, so pipelines that share a
+/// circuit need clocks with the same epoch: all of keel's have it but `manual_clock`.
 template <class Circuit, class Results = handle<>>
 struct through_policy : detail::classifying<through_policy<Circuit, Results>>,
                         detail::guarding<through_policy<Circuit, Results>, typename Circuit::permit> {

@@ -66,7 +66,7 @@ struct timeout_policy {
         return true;
     }
     KEEL_ALWAYS_INLINE bool fast_settle(call& c, frame& f) const noexcept {
-        // A late value that is kept takes the cold lane too, where somebody else wanted the time.
+        // A late value that is kept takes the cold lane too, if another policy has wanted the time.
         if (c.known_now() > f.due) [[unlikely]]
             return false;
         c.deadline = f.outer;
@@ -84,8 +84,8 @@ struct timeout_policy {
     void abandon(call& c, frame& f) const noexcept { c.deadline = f.outer; }
 
   private:
-    // Nothing is left of it where no other call is around this one: there is no deadline yet, which compilers know then.
-    // In this order, for one comparison is enough for most calls.
+    // Compiles to nothing where no other call is around this one: compilers then know that there is no deadline yet.
+    // In this order, because one comparison is enough for most calls.
     KEEL_ALWAYS_INLINE static bool is_over(call& c) noexcept {
         return __builtin_expect(c.now() >= c.deadline, false) && c.deadline != no_deadline;
     }

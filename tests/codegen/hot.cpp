@@ -25,6 +25,10 @@ constexpr auto chain = keel::timeout(50ms) | keel::retry<keel::exp_jitter> | kee
 keel::static_pipeline<chain, keel::cached_clock> fixed;
 keel::static_pipeline<keel::timeout(50ms) | keel::breaker<keel::sliding_window>, keel::cached_clock> fixed_once;
 keel::static_pipeline<keel::fallback(0) | chain, keel::cached_clock> answering;
+constinit std::atomic<bool> drill{false};
+keel::static_pipeline<chain | keel::chaos.latency(50ms).fault(), keel::cached_clock> calm;
+keel::static_pipeline<chain | keel::chaos({.rate = 0.1, .enabled = &drill}).latency(50ms).fault(), keel::cached_clock>
+    switched_off;
 keel::static_pipeline<keel::breaker<keel::basic_sliding_window<{.count_overdue = true}>>(
                           {.slow_call = {.longer_than = 24h, .rate = 0.5}}),
                       keel::cached_clock>
@@ -50,6 +54,13 @@ keel::static_pipeline<keel::timeout(50ms) | keel::retry<keel::exp_jitter>({.atte
     opened;
 [[maybe_unused]] const auto first_failure =
     opened([]() -> std::expected<int, std::error_code> { return std::unexpected(std::error_code()); });
+// What stands inside the breaker has permits, which a refused call does not come to.
+keel::static_pipeline<keel::breaker<keel::sliding_window>({.minimum_calls = 1, .open_for = 24h}) |
+                          keel::bulkhead({.permits = 8}),
+                      keel::cached_clock>
+    opened_outside;
+[[maybe_unused]] const auto first_failure_inside =
+    opened_outside([]() -> std::expected<int, std::error_code> { return std::unexpected(std::error_code()); });
 bench::by_hand<keel::cached_clock> by_hand;
 std::atomic<int> shared_count{0};
 
@@ -78,6 +89,12 @@ int hot_static_once(int key, void*) {
 }
 int hot_answering(int key, void*) {
     return answering([&] { return fetch(key); });
+}
+int hot_calm(int key, void*) {
+    return calm([&] { return fetch(key); });
+}
+int hot_switched_off(int key, void*) {
+    return switched_off([&] { return fetch(key); });
 }
 int hot_static_value(int key, void*) {
     return fixed([key] { return fetch(key); });
@@ -132,6 +149,9 @@ int refused(int key, void*) {
 int refused_attempt(int key, void*) {
     return opened.attempt([key] { return fetch(key); }).has_value();
 }
+int refused_outside(int key, void*) {
+    return opened_outside([key]() -> std::expected<int, std::error_code> { return fetch(key); }).has_value();
+}
 
 // All that must not be on the others: an allocation, an atomic read-modify-write, a second line that is written.
 int control(int key, void*) {
@@ -151,6 +171,8 @@ const path* find_path(const char* name) {
         {"hot_static", hot_static, nullptr},
         {"hot_static_once", hot_static_once, nullptr},
         {"hot_answering", hot_answering, nullptr},
+        {"hot_calm", hot_calm, nullptr},
+        {"hot_switched_off", hot_switched_off, nullptr},
         {"hot_static_value", hot_static_value, nullptr},
         {"hot_stored", hot_stored, nullptr},
         {"hot_told", hot_told, nullptr},
@@ -170,6 +192,7 @@ const path* find_path(const char* name) {
         {"hot_stored_passed", hot_stored_passed, &stored},
         {"refused", refused, nullptr},
         {"refused_attempt", refused_attempt, nullptr},
+        {"refused_outside", refused_outside, nullptr},
         {"control", control, nullptr},
     };
     for (const path& p : paths) {

@@ -2,11 +2,13 @@
 // Prints every default of the code as `page field value`, in the notation of the tables in docs/policies; check.py
 // holds the tables to it. A field that is not listed here makes this fail.
 
+#include <keel/cache.hpp>
 #include <keel/keel.hpp>
 
 #include <cmath>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <string>
 #include <utility>
@@ -34,6 +36,8 @@ constexpr std::size_t members() {
 
 std::string text(bool value) { return value ? "true" : "false"; }
 std::string text(int value) { return std::to_string(value); }
+std::string text(std::uint64_t value) { return std::to_string(value); }
+std::string text(const void* value) { return value == nullptr ? "null" : "set"; }
 std::string text(double value) {
     char digits[32];
     std::snprintf(digits, sizeof digits, "%g", value);
@@ -105,6 +109,9 @@ int main() {
     const keel::bulkhead_config bulkhead = keel::bulkhead.config;
     listed<keel::bulkhead_config>("bulkhead", "")("permits", bulkhead.permits)("max_wait", bulkhead.max_wait);
 
+    const keel::cache_config cache;
+    listed<keel::cache_config>("cache", "")("ttl", cache.ttl);
+
     const auto retry = keel::retry<>.config;
     static_assert(std::same_as<decltype(retry.backoff), keel::exp_jitter>);
     listed<std::remove_const_t<decltype(retry)>>("retry", "")("attempts", retry.attempts)("when_open", retry.when_open)
@@ -157,6 +164,8 @@ int main() {
     const keel::fixed_window window;
     listed<keel::fixed_window>("rate_limit", "fixed_window::")("limit", window.limit)("period", window.period)(
         "max_wait", window.max_wait);
+    const keel::chaos_config chaos = keel::chaos.config;
+    listed<keel::chaos_config>("chaos", "")("rate", chaos.rate)("enabled", chaos.enabled)("seed", chaos.seed);
     const keel::throttle_config throttle = keel::throttle.config;
     listed<keel::throttle_config>("throttle", "")("k", throttle.k)("span", throttle.span)("max_probability",
                                                                                           throttle.max_probability);

@@ -4,6 +4,7 @@
 #include <cassert>
 #include <chrono>
 #include <cstddef>
+#include <cstdio>
 
 using namespace std::chrono_literals;
 
@@ -48,6 +49,11 @@ void costs() {
     for (int i = 0; i < 4; ++i)
         assert(p.attempt(fetch).has_value());
     assert(p.attempt(fetch).error().retry_after() == 50ms);
+}
+
+void figures() {
+    keel::pipeline p{keel::named<"search">(steady)};
+    std::printf("%ld calls can be made now\n", static_cast<long>(p.get<"search">().available()));
 }
 
 constexpr auto in_windows = keel::rate_limit(keel::fixed_window{.limit = 100, .period = 1s});
@@ -95,6 +101,7 @@ int main() {
     usage();
     waiting();
     costs();
+    figures();
     windows();
     by_hand();
     attempts();

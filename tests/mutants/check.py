@@ -36,11 +36,38 @@ inline int twice(int x) {
     return x * 2;
 }
 constexpr int limit = 7;
+inline int positive(int x) { return x > 0 ? x : 0; }
+inline int least(int x) { return x >= 3 ? x : 3; }
+struct counted {
+    unsigned bits = 1;
+    bool used = false;
+    int times = 0;
+    bool is_used() const { return used; }
+    void count(int n) {
+        bits += 3U;
+        if (n >= 2) bits += 3U;
+        ++times;
+        if (n > 1 && !used) bits = bits << 1 | bits % 2;
+        if (is_used()) bits = ~bits & 0xff;
+        used = true;
+    }
+};
 """
 toy_test = """\
 #include <keel/toy.hpp>
 static_assert(limit < 8);
-int main() { return twice(3) == 6 && twice(-2) == -4 ? 0 : 1; }
+int main() {
+    counted c;
+    c.count(1);
+    if (c.bits != 4) return 1;
+    c.count(2);
+    if (c.bits != 245 || c.times != 2) return 1;
+    counted d;
+    d.count(2);
+    if (d.bits != 15) return 1;
+    if (positive(2) != 2 || positive(-2) != 0 || least(2) != 3 || least(4) != 4) return 1;
+    return twice(3) == 6 && twice(-2) == -4 ? 0 : 1;
+}
 """
 toy_results = {
     "3:9: `x > 0` negated": None,  # its operator's mutants have that one
@@ -96,6 +123,15 @@ with tempfile.TemporaryDirectory() as folder:
     results = dict(line.rsplit(": ", 1) for line in said.splitlines() if line.startswith("toy.hpp"))
     for name, outcome in toy_results.items():
         check(f"toy.hpp:{name}", results.get(f"toy.hpp:{name}") == outcome, results.get(f"toy.hpp:{name}"))
+    (pathlib.Path(folder) / "results.txt").unlink()
+    code, each = run(folder, "--each")
+    check("each by itself, they end as where they are switched", code == 0 and sorted(each.splitlines()) == sorted(said.splitlines()),
+          said + each)
+    (pathlib.Path(folder) / "results.txt").unlink()
+    code, chosen = run(folder, "--only", "limit|`7`")
+    check("only what is chosen is run", code == 0 and chosen.count("toy.hpp") == 2 and "2 mutants" in chosen, chosen)
+    (pathlib.Path(folder) / "results.txt").unlink()
+    code, said = run(folder)
     code, again = run(folder)
     check("a second run goes on from the results", code == 0 and again.splitlines() == said.splitlines()[-1:], again)
     listed = [run(folder, "--list", "--sample", "5", "--seed", seed)[1] for seed in ("3", "3", "4")]

@@ -113,8 +113,10 @@ def statements(tokens, partner):
         if t.text not in ("return", "break", "continue", "++", "--") and follows not in calls_or_assigns:
             continue  # a declaration
         last = i
-        while tokens[last].text != ";":
+        while tokens[last].text != ";" and tokens[last].text not in closing.values():
             last = partner.get(last, last) + 1
+        if tokens[last].text != ";":
+            continue  # no statement, after all
         # `std::uint64_t n = ...;` is a declaration as well: deleted, what uses it does not compile.
         yield i, last
 

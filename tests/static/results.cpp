@@ -54,6 +54,10 @@ static_assert(same<result<breaker<> | timeout, plain>, widened<int, errc::circui
 static_assert(same<result<timeout | retry<>, plain>, widened<int, errc::timed_out>>);
 static_assert(same<result<retry<> | retry<>, plain>, widened<int>>);
 static_assert(same<result<breaker<> | retry<> | breaker<>, plain>, widened<int, errc::circuit_open>>);
+// Of chaos, by what it injects.
+static_assert(same<result<chaos.latency(nanos(1)).fault() | breaker<>, plain>,
+                   widened<int, errc::timed_out, errc::injected, errc::circuit_open>>);
+static_assert(same<result<chaos.behavior([] {}).result(0), plain>, widened<int>>);
 // Rejections that a fallback answers for are still named: which ones those are, a predicate decides.
 static_assert(same<result<fallback(0) | card, plain>, widened<int, errc::timed_out, errc::circuit_open>>);
 static_assert(same<result<fallback(0), plain>, widened<int>>);

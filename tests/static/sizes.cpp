@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
+#include <keel/coalesce.hpp>
 #include <keel/keel.hpp>
 
 #include <cstdint>
@@ -40,12 +41,18 @@ static_assert(sizeof(static_pipeline<basic_throttle<{.shards = 1, .buckets = 4}>
 static_assert(sizeof(fair_permits<256>) == 64 + 4 * 256);
 static_assert(sizeof(static_pipeline<bulkhead>) == 64 + 4 * 256 + 64);
 
+// Chaos: how often it has drawn by its seed, and how often it has injected something.
+static_assert(sizeof(static_pipeline<chaos.fault()>) == 16);
+
 // As docs/policies/retry.md says: a line for each shard, one for the threads that have none, and one for the tokens.
 static_assert(sizeof(retry_budget) == 18 * cache_line && alignof(retry_budget) == cache_line);
 static_assert(sizeof(static_pipeline<retry<>.budgeted()>) <= 19 * cache_line);
 // Whose budget is elsewhere keeps nothing.
 constinit retry_budget elsewhere;
 static_assert(sizeof(static_pipeline<retry<>({.budget = &elsewhere})>) == 1);
+
+// As docs/policies/coalesce.md says: 16 locks, each with a line of its own.
+static_assert(sizeof(coalesce<int, int>) == 16 * cache_line);
 
 // A context, which a function gets a reference to, is 48 bytes on the stack of its caller.
 static_assert(sizeof(context) == 48);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <keel/keel.hpp>
 
+#include <atomic>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -70,6 +71,13 @@ static_assert(std::is_empty_v<constant<fallback(0) | timeout>>);
 static_assert(std::is_empty_v<constant<fallback([](const auto& why) { return why.is_rejection(); }) | timeout>>);
 static_assert(std::is_empty_v<constant<fallback(0).failing_if(is_zero).ignoring<std::string>() | breaker<>>>);
 static_assert(!std::is_same_v<constant<fallback(0)>, constant<fallback(1)>>);
+
+// Chaos with a switch that lives as long as the program, and with functions without captures.
+constinit std::atomic<bool> drill{false};
+static_assert(std::is_empty_v<constant<timeout | chaos({.rate = 0.1, .enabled = &drill}).latency(50ms).fault()>>);
+static_assert(std::is_empty_v<constant<chaos({.rate = 0.1}).behavior([] {}).result(0).when([] { return true; })>>);
+static_assert(!std::is_same_v<constant<chaos.fault()>, constant<chaos({.rate = 0.1}).fault()>>);
+static_assert(policy<chaos_policy<>> && structural<chaos_config>);
 
 // A configuration's parts are values of their own.
 static_assert(structural<open_period_growth> && structural<exp_jitter> && structural<sliding_window_options>);

@@ -32,6 +32,14 @@ struct cold_only {
 
     constexpr keel::config_error validate() const noexcept { return keel::detail::validate(inner); }
 
+    bool answer(auto& s, keel::call& c, frame& f, auto& o) const {
+        if constexpr (requires { inner.answer(s, c, f, o); })
+            return inner.answer(s, c, f, o);
+        else if constexpr (requires { inner.answer(c, f, o); })
+            return inner.answer(c, f, o);
+        else
+            return false;
+    }
     keel::admission admit(auto& s, keel::call& c, frame& f) const {
         if constexpr (requires { inner.admit(s, c, f); })
             return inner.admit(s, c, f);

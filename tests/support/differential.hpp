@@ -3,6 +3,7 @@
 
 #include "naive_window.hpp"
 #include "results.hpp"
+#include "seed.hpp"
 
 #include <keel/breaker.hpp>
 #include <keel/clock/manual_clock.hpp>
@@ -11,7 +12,6 @@
 #include <doctest/doctest.h>
 
 #include <cstdint>
-#include <cstdlib>
 #include <random>
 
 namespace support {
@@ -60,8 +60,7 @@ void run_beside_model(std::mt19937_64& random, trial<Window> t, int results) {
 /// `rounds` trials that `make(random)` makes up. A failure prints the seed of its round; `KEEL_SEED=n` begins with it.
 template <class Make>
 void differ_in_no_result(int rounds, int results, Make make) {
-    const char* given = std::getenv("KEEL_SEED");
-    const std::uint64_t first = given != nullptr ? std::strtoull(given, nullptr, 10) : 1;
+    const std::uint64_t first = first_seed();
     for (std::uint64_t seed = first; seed < first + static_cast<std::uint64_t>(rounds); ++seed) {
         INFO("KEEL_SEED=", seed);
         std::mt19937_64 random(seed);

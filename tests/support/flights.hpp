@@ -47,7 +47,7 @@ class flights {
         if (!f.on_express_lane || !policy.fast_settle(state, c, f.frame)) settle(f, good());
     }
     void fail(flight& f) { settle(f, bad()); }
-    void ignore(flight& f) { settle(f, std::unexpected(std::make_error_code(std::errc::operation_canceled))); }
+    void ignore(flight& f) { settle(f, cancelled()); }
     void drop(flight& f) {
         keel::call c = now();
         policy.abandon(state, c, f.frame);

@@ -13,6 +13,7 @@ using result = std::expected<int, std::error_code>;
 
 inline result good() { return 1; }
 inline result bad() { return std::unexpected(std::make_error_code(std::errc::io_error)); }
+inline result cancelled() { return std::unexpected(std::make_error_code(std::errc::operation_canceled)); }
 
 /// What a call gets from a circuit that refuses it.
 inline const std::error_code refused = keel::make_error_code(keel::errc::circuit_open);

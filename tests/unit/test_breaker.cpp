@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "support/circuit_configs.hpp"
+#include "support/config_message.hpp"
 #include "support/results.hpp"
 
 #include <keel/breaker.hpp>
@@ -12,27 +13,18 @@
 #include <chrono>
 #include <deque>
 #include <stdexcept>
-#include <string>
 
 using namespace std::chrono_literals;
 using keel::circuit_state;
 using keel::consecutive_failures;
 using support::bad;
+using support::config_message;
 using support::good;
 using support::refused;
 using support::result;
 
 namespace {
 constexpr auto quick = keel::breaker<consecutive_failures>(support::trips_at<consecutive_failures>(1, 2));
-template <class Make>
-std::string message(Make make) {
-    try {
-        make();
-    } catch (const keel::invalid_config& e) {
-        return e.what();
-    }
-    return "accepted";
-}
 } // namespace
 
 TEST_CASE("a breaker refuses without calling while its circuit is open") {
@@ -119,34 +111,36 @@ TEST_CASE("what a breaker ignores is not counted, and gives a probe's permit bac
 
 TEST_CASE("a breaker's configuration is refused by policy, field, value and range") {
     using namespace keel;
-    CHECK(message([] { breaker<sliding_window>({.failure_rate = 1.5}); }) ==
+    CHECK(config_message([] { breaker<sliding_window>({.failure_rate = 1.5}); }) ==
           "keel: breaker.failure_rate = 1.5: must be above 0 and at most 1");
-    CHECK(message([] { breaker<sliding_window>({.window = {.calls = 1000}}); }) ==
+    CHECK(config_message([] { breaker<sliding_window>({.window = {.calls = 1000}}); }) ==
           "keel: breaker.window.calls = 1000: times failure_rate must be at most sliding_window_options::failures (256 "
           "by default): raise that");
-    CHECK(message([] { breaker<sliding_time_window>({.window = {.span = 17s, .buckets = 17}}); }) ==
+    CHECK(config_message([] { breaker<sliding_time_window>({.window = {.span = 17s, .buckets = 17}}); }) ==
           "keel: breaker.window.buckets = 17: must be at most sliding_time_window_options::buckets (16 by default): "
           "raise that");
-    CHECK(message([] { breaker<consecutive_failures>({.open_for = 0s}); }) ==
+    CHECK(config_message([] { breaker<consecutive_failures>({.open_for = 0s}); }) ==
           "keel: breaker.open_for = 0: must be above 0 and at most 100 years");
-    CHECK(message([] { breaker<sliding_window>({.window = {.calls = 512}}); }) == "accepted");
+    CHECK(config_message([] { breaker<sliding_window>({.window = {.calls = 512}}); }) == "accepted");
 }
 
 TEST_CASE("an error about slow calls names the policy, the field, the value and the range") {
-    CHECK(message([] { return keel::circuit<keel::sliding_window>({.slow_call = {.longer_than = -5ns}}).state(); }) ==
-          "keel: breaker.slow_call.longer_than = -5: must be above 0 and at most 100 years");
-    CHECK(message([] { return keel::circuit<keel::sliding_time_window>({.slow_call = {.rate = 1.5}}).state(); }) ==
-          "keel: breaker.slow_call.rate = 1.5: must be above 0 and at most 1");
-    CHECK(message([] { return keel::circuit<consecutive_failures>({.slow_call = {.rate = 0.5}}).state(); }) ==
+    CHECK(config_message([] {
+              return keel::circuit<keel::sliding_window>({.slow_call = {.longer_than = -5ns}}).state();
+          }) == "keel: breaker.slow_call.longer_than = -5: must be above 0 and at most 100 years");
+    CHECK(config_message([] {
+              return keel::circuit<keel::sliding_time_window>({.slow_call = {.rate = 1.5}}).state();
+          }) == "keel: breaker.slow_call.rate = 1.5: must be above 0 and at most 1");
+    CHECK(config_message([] { return keel::circuit<consecutive_failures>({.slow_call = {.rate = 0.5}}).state(); }) ==
           "keel: breaker.slow_call.rate = 0.5: must be 1: calls in a row have no rate, each slow one counts as a "
           "failure");
-    CHECK(message([] {
+    CHECK(config_message([] {
               return keel::circuit<keel::sliding_window>(
                          {.window = {.calls = 300}, .failure_rate = 0.5, .slow_call = {.longer_than = 1s}})
                   .state();
           }) == "keel: breaker.window.calls = 300: times slow_call.rate must be at most "
                 "sliding_window_options::failures (256 by default): raise that");
-    CHECK(message([] {
+    CHECK(config_message([] {
               return keel::circuit<keel::sliding_window>({.window = {.calls = 300}, .failure_rate = 0.5}).state();
           }) == "accepted");
 }

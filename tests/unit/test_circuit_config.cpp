@@ -61,6 +61,7 @@ TEST_CASE_TEMPLATE("a circuit names the field of its recovery that is out of ran
     CHECK(wrong(config{.growth = {.factor = 100.1}}) == "growth.factor");
     CHECK(wrong(config{.growth = {.factor = nan}}) == "growth.factor");
     CHECK(wrong(config{.growth = {.factor = 2, .cap = 29s}}) == "growth.cap");
+    CHECK(wrong(config{.growth = {.factor = 2, .cap = 30s}}) == "");
     CHECK(wrong(config{.growth = {.factor = 1, .cap = 29s}}) == "");
     CHECK(wrong(config{.growth = {.cap = year + 1ns}}) == "growth.cap");
     CHECK(wrong(config{.growth = {.cap = 0s}}) == "growth.cap");
@@ -109,6 +110,15 @@ TEST_CASE("a circuit's window is checked once its thresholds are in range") {
     CHECK(wrong(keel::breaker_config<consecutive_failures>{.window = {.failures = 0}}) == "window.failures");
 }
 
+TEST_CASE("a count window has room for as many slow calls as trip it") {
+    using config = keel::breaker_config<sliding_window>;
+    const auto slow = [](int calls) {
+        return config{.window = {.calls = calls}, .failure_rate = 0.25, .slow_call = {.longer_than = 1s, .rate = 0.5}};
+    };
+    CHECK(wrong(slow(512)) == "");
+    CHECK(wrong(slow(513)) == "window.calls");
+}
+
 TEST_CASE("probes are judged by the thresholds of the closed circuit") {
     using keel::judgement;
     const keel::breaker_config<sliding_window> c{.failure_rate = 0.5, .minimum_calls = 20, .half_open_calls = 4};
@@ -123,4 +133,19 @@ TEST_CASE("probes are judged by the thresholds of the closed circuit") {
     CHECK(row.judge_probes({.calls = 1, .failed = 0}) == judgement::too_few);
     CHECK(row.judge_probes({.calls = 1, .failed = 1}) == judgement::failing);
     CHECK(row.judge_probes({.calls = 2, .failed = 0}) == judgement::healthy);
+}
+
+TEST_CASE(
+    "the longest period there may be is the cap of those that grow, or the first, with all its jitter and a day") {
+    using growth = keel::open_period_growth;
+    CHECK(growth{.factor = 1.5, .cap = 240h, .jitter = 0.5}.longest(100h) == keel::nanos(384h));
+    CHECK(growth{.factor = 1, .cap = 240h, .jitter = 0.5}.longest(100h) == keel::nanos(174h));
+}
+
+TEST_CASE("a period that does not grow is neither capped nor rounded, and has its jitter") {
+    using growth = keel::open_period_growth;
+    constexpr keel::nanos odd = 24h * 200 + 1ns; // no double
+    CHECK(growth{.factor = 1, .cap = 1s, .jitter = 0}.period(odd, 3) == odd);
+    CHECK(growth{.factor = 1, .cap = 1s, .jitter = 0.5}.period(1h, 3) >= keel::nanos(1h));
+    CHECK(growth{.factor = 1, .cap = 1s, .jitter = 1}.period(1h, 3) > keel::nanos(1h));
 }

@@ -39,10 +39,11 @@ keel::circuit_transition numbered(int n) {
             .cause = transition_cause::by_hand};
 }
 
-/// Lets a writer pause: before it looks at its entry, or before it stores the time.
+/// Lets a writer pause: before it looks at its entry, or before it stores the time; and a reader, before it loads that.
 struct paused_atomics : keel::std_atomics {
     static inline void (*before_store)() = nullptr;
     static inline void (*before_load)() = nullptr;
+    static inline void (*before_time)() = nullptr;
     template <class T>
     struct atomic : std::atomic<T> {
         using std::atomic<T>::atomic;
@@ -52,6 +53,7 @@ struct paused_atomics : keel::std_atomics {
         }
         T load(std::memory_order order) const noexcept {
             if (before_load != nullptr) std::exchange(before_load, nullptr)();
+            if (before_time != nullptr && std::is_signed_v<T>) std::exchange(before_time, nullptr)();
             return std::atomic<T>::load(order);
         }
     };
@@ -157,6 +159,30 @@ TEST_CASE("a writer that has not begun when it is overtaken by a whole round lea
     REQUIRE(seen.size == 16);
     for (std::size_t i = 0; i < seen.size; ++i)
         CHECK(seen.entries[i].at == keel::time_point(std::chrono::seconds(i + 2)));
+}
+
+TEST_CASE("a reader that is overtaken by a whole round leaves out what it has begun to read") {
+    keel::detail::transition_log<paused_atomics> log;
+    for (int i = 1; i <= 16; ++i)
+        log.note(numbered(i));
+    interrupted = &log;
+    paused_atomics::before_time = [] {
+        for (int i = 17; i <= 32; ++i)
+            interrupted->note(numbered(i));
+    };
+    CHECK(log.read().size == 0);
+    CHECK(log.read().size == 16);
+}
+
+TEST_CASE("a reader does not read what is noted after it began, in the place of what it has read") {
+    keel::detail::transition_log<paused_atomics> log;
+    for (int i = 1; i <= 16; ++i)
+        log.note(numbered(i));
+    interrupted = &log;
+    paused_atomics::before_time = [] { paused_atomics::before_time = [] { interrupted->note(numbered(17)); }; };
+    const keel::circuit_log seen = log.read();
+    REQUIRE(seen.size == 16);
+    CHECK(seen.entries[15].at == keel::time_point(16s));
 }
 
 TEST_CASE("a log that is read while it is written holds only entries that were written, in order") {

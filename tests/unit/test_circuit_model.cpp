@@ -3,6 +3,7 @@
 #include "fuzz/circuit_operations.hpp"
 #include "fuzz/circuit_setup.hpp"
 #include "fuzz/circuit_story.hpp"
+#include "support/seed.hpp"
 
 #include <keel/circuit.hpp>
 #include <keel/clock/manual_clock.hpp>
@@ -16,7 +17,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <random>
 #include <string>
 #include <vector>
@@ -27,11 +27,6 @@
 using namespace std::chrono_literals;
 
 namespace {
-
-std::uint64_t given(const char* variable, std::uint64_t otherwise) {
-    const char* value = std::getenv(variable);
-    return value != nullptr ? std::strtoull(value, nullptr, 10) : otherwise;
-}
 
 /// What one seed stands for.
 struct sequence {
@@ -54,19 +49,15 @@ struct sequence {
     }
 };
 
-#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__ || !defined __OPTIMIZE__
-constexpr std::uint64_t enough = 100'000;
-#else
-constexpr std::uint64_t enough = 2'000'000;
-#endif
+constexpr std::uint64_t enough = support::is_slow_build ? 100'000 : 2'000'000;
 
 } // namespace
 
 TEST_CASE("a circuit does what the naive circuit does, whatever happens to it") {
-    const std::uint64_t wanted = given("KEEL_OPERATIONS", enough);
+    const std::uint64_t wanted = support::given("KEEL_OPERATIONS", enough);
     const auto began = std::chrono::steady_clock::now();
     std::uint64_t done = 0;
-    for (std::uint64_t seed = given("KEEL_SEED", 1); done < wanted; ++seed) {
+    for (std::uint64_t seed = support::first_seed(); done < wanted; ++seed) {
         sequence s(seed);
         done += s.operations.size();
         if (fuzz::difference_after(s.setup, s.operations).empty()) continue;

@@ -9,6 +9,8 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
+#include <cstdint>
+#include <string_view>
 #include <vector>
 
 using namespace std::chrono_literals;
@@ -218,6 +220,7 @@ TEST_CASE("a window that counts overdue calls must be told what slow is") {
         return e ? std::string_view(e.field) : "";
     };
     CHECK(wrong({}) == "slow_call.longer_than");
+    CHECK(std::string_view(keel::breaker_config<by_count>{}.validate().range).starts_with("must be given"));
     CHECK(wrong({.slow_call = {.longer_than = 0s}}) == "slow_call.longer_than");
     CHECK(wrong({.slow_call = {.longer_than = 1ns}}) == "");
 }
@@ -235,4 +238,45 @@ TEST_CASE("a circuit that calls under way trip is open for its first period, as 
     CHECK(!c.ask());
     c.clock.advance(1ns);
     CHECK(c.ask());
+}
+
+TEST_CASE(
+    "an open circuit refuses though the end of its period has the bits of a generation that calls are under way in") {
+    auto config = ten_slow<by_count>();
+    config.open_for = keel::nanos(std::int64_t{1} << 35); // ends, like the generation, in 20 zeros
+    hanging<by_count, true> c(config);
+    c.hang(1);
+    for (int i = 0; i < 10; ++i)
+        c.fail();
+    REQUIRE(c.state() == circuit_state::open);
+    CHECK(!c.ask());
+}
+
+TEST_CASE("a call that finds none overdue does not trip a circuit whose successes have left the window") {
+    hanging<by_time, true> c;
+    for (int i = 0; i < 11; ++i)
+        c.succeed();
+    c.clock.advance(5s);
+    for (int i = 0; i < 10; ++i)
+        c.fail();
+    c.clock.advance(5s);
+    REQUIRE(c.circuit.stats().failure_rate == 1);
+    CHECK(c.ask());
+    CHECK(c.state() == circuit_state::closed);
+}
+
+TEST_CASE("a circuit that calls under way trip without a failure shows no row of an earlier generation") {
+    hanging<in_a_row, true> c;
+    for (int i = 0; i < 10; ++i)
+        c.fail();
+    REQUIRE(c.circuit.stats().window.failed == 10);
+    c.clock.advance(30s);
+    for (int i = 0; i < 3; ++i)
+        c.succeed();
+    REQUIRE(c.state() == circuit_state::closed);
+    c.hang(10);
+    c.clock.advance(900ms);
+    CHECK(!c.ask());
+    CHECK(c.state() == circuit_state::open);
+    CHECK(c.circuit.stats().window.failed == 0);
 }

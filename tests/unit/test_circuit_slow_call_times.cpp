@@ -113,3 +113,16 @@ TEST_CASE("a shared circuit that counts slow calls makes its pipelines read the 
     CHECK(shared.stats().totals.slow == 2);
     CHECK(shared.stats().totals.successes == 4);
 }
+
+TEST_CASE("a circuit whose limit the compiler knows counts slow calls") {
+    keel::manual_clock clock;
+    constexpr auto guard = keel::breaker<sliding_window>({.slow_call = {.longer_than = 1s}});
+    keel::static_pipeline<guard, keel::manual_clock> p{clock};
+    for (int i = 0; i < 30; ++i)
+        p(support::good);
+    p([&]() -> support::result {
+        clock.advance(2s);
+        return 1;
+    });
+    CHECK(p.circuit().stats().totals.slow == 1);
+}

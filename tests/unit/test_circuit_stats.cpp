@@ -25,6 +25,10 @@ using support::put_in;
 using support::trips_at;
 
 static_assert(keel::circuit_stats{}.rejected == 0 && keel::circuit_stats{}.overdue == 0);
+static_assert([](keel::circuit_totals t) {
+    return (t.calls | t.successes | t.failures | t.ignored | t.slow | t.late | t.rejected | t.opens) == 0;
+}({}));
+static_assert([](keel::window_counts c) { return (c.calls | c.failed | c.slow | c.slow_failed) == 0; }({}));
 
 namespace {
 
@@ -75,6 +79,15 @@ TEST_CASE("a window of failures in a row counts failures and what it sees of suc
     CHECK(c.circuit.stats().failure_rate == 0);
     CHECK(c.circuit.stats().totals.failures == 2);
     CHECK(c.circuit.stats().totals.successes == 1);
+}
+
+TEST_CASE("a row of failures has ended once a circuit is opened by hand") {
+    support::hand_driven<consecutive_failures> c(trips_at<consecutive_failures>(5, 1));
+    c.fail();
+    c.fail();
+    REQUIRE(c.circuit.stats().window.failed == 2);
+    c.circuit.open();
+    CHECK(c.circuit.stats().window.failed == 0);
 }
 
 TEST_CASE_TEMPLATE("the time since the last transition is right before the clock's epoch too", W, sliding_window,

@@ -6,12 +6,15 @@
 #include <keel/backoff/linear.hpp>
 #include <keel/breaker.hpp>
 #include <keel/bulkhead.hpp>
+#include <keel/clock/manual_clock.hpp>
 #include <keel/explain.hpp>
 #include <keel/fallback.hpp>
 #include <keel/limit.hpp>
+#include <keel/pipeline.hpp>
 #include <keel/rate_limit.hpp>
 #include <keel/retry.hpp>
 #include <keel/retry_budget.hpp>
+#include <keel/strict.hpp>
 #include <keel/throttle.hpp>
 #include <keel/timeout.hpp>
 
@@ -19,7 +22,9 @@
 
 #include <array>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <limits>
 #include <string>
 
@@ -38,6 +43,21 @@ struct answering : opaque {
     constexpr policy_facts facts() const noexcept {
         return {.name = "fallback", .does = "answers what fails", .answers_failures = true};
     }
+};
+
+/// A delay of 1 ms, then one of 2 ms, and so on.
+struct endless {
+    struct iterator {
+        int n = 1;
+        constexpr std::chrono::milliseconds operator*() const { return n * 1ms; }
+        constexpr iterator& operator++() { return ++n, *this; }
+        constexpr bool operator==(std::unreachable_sentinel_t) const { return false; }
+        using value_type = std::chrono::milliseconds;
+        using difference_type = std::ptrdiff_t;
+        constexpr iterator operator++(int) { return {n++}; }
+    };
+    constexpr iterator begin() const { return {}; }
+    constexpr std::unreachable_sentinel_t end() const { return {}; }
 };
 } // namespace
 
@@ -182,4 +202,16 @@ TEST_CASE("of a schedule with more delays than are looked at, nothing is said of
     CHECK(e.attempts == 2147483647);
     CHECK(text_of(retry_on(schedule{delays}, 1001)).find("up to 1001 times\n") != std::string::npos);
     CHECK(explain(retry_on(schedule{delays}) | timeout(1ms)).duration == nanos::max());
+}
+
+TEST_CASE("a range of delays without an end can be looked at in a constant expression") {
+    constexpr auto account = explain(timeout(1s) | strict(retry_on(endless{}) | breaker<>));
+    static_assert(account.attempts == 2147483647 && account.duration == nanos(1s));
+    static_assert(explain(retry_on(endless{}, 4)).attempts == 4);
+    CHECK(account.text().find("retry: runs what fails again, up to 2147483647 times, waits without a bound\n") !=
+          std::string::npos);
+    static_pipeline<timeout(10ms) | retry_on(endless{}), manual_clock> p;
+    int made = 0;
+    CHECK(p([&] { return ++made < 4 ? throw made : made; }) == 4);
+    CHECK(p.clock().now() == time_point(6ms));
 }

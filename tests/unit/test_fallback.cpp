@@ -17,6 +17,7 @@
 #include <chrono>
 #include <cstdint>
 #include <expected>
+#include <functional>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -390,8 +391,10 @@ TEST_CASE("a fallback's own error counts as the failure for a breaker around it"
     CHECK(p.circuit().state() == keel::circuit_state::open);
 }
 
-TEST_CASE("a null pointer for a function is refused") {
+TEST_CASE("a null pointer for a function is refused, and so is an empty function") {
     CHECK_THROWS_AS(fallback(static_cast<int (*)()>(nullptr)), keel::invalid_config);
+    CHECK_THROWS_AS(fallback(std::function<int()>()), keel::invalid_config);
+    CHECK(fallback(std::function<int()>([] { return 1; })).validate().policy == nullptr);
     CHECK(fallback(static_cast<int*>(nullptr)).validate().policy == nullptr);
     CHECK(fallback(+[] { return 1; }).validate().policy == nullptr);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 // Random calls through `fallback | retry | fallback | what refuses`, beside the same nesting written down naively.
 #include "support/cold_only.hpp"
+#include "support/seed.hpp"
 
 #include <keel/backoff/constant.hpp>
 #include <keel/clock/manual_clock.hpp>
@@ -13,7 +14,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <exception>
 #include <expected>
 #include <random>
@@ -170,8 +170,7 @@ void compare(const choice<Outer>& outer, const choice<Inner>& inner, std::uint64
 } // namespace
 
 TEST_CASE("fallbacks answer for exactly what the naive nesting answers for") {
-    const char* given = std::getenv("KEEL_SEED");
-    const std::uint64_t seed = given != nullptr ? std::strtoull(given, nullptr, 10) : 1;
+    const std::uint64_t seed = support::first_seed();
     constexpr int calls = 20000;
     compare(everything, everything, seed, calls);
     compare(everything, on_logic, seed, calls);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "support/cold_only.hpp"
+#include "support/config_message.hpp"
 #include "support/flights.hpp"
 #include "support/results.hpp"
 
@@ -23,7 +24,6 @@
 #include <limits>
 #include <optional>
 #include <stdexcept>
-#include <string>
 #include <system_error>
 #include <thread>
 #include <type_traits>
@@ -35,6 +35,8 @@ using namespace std::chrono_literals;
 using keel::aimd;
 using keel::gradient;
 using support::bad;
+using support::cancelled;
+using support::config_message;
 using support::good;
 using support::result;
 
@@ -47,8 +49,6 @@ constexpr auto one_only = keel::limit<aimd>({.initial = 1});
 template <class P>
 using flights_of = support::flights<std::remove_const_t<P>>;
 
-result cancelled() { return std::unexpected(std::make_error_code(std::errc::operation_canceled)); }
-
 /// Says what it is told to.
 struct undecided {
     double says = std::numeric_limits<double>::quiet_NaN();
@@ -57,16 +57,6 @@ struct undecided {
     double next(memory&, double, const keel::limit_window&) const noexcept { return says; }
     constexpr void check(keel::detail::checker&) const noexcept {}
 };
-
-template <class F>
-std::string message(F make) {
-    try {
-        make();
-    } catch (const keel::invalid_config& e) {
-        return e.what();
-    }
-    return "accepted";
-}
 
 /// Holds `n` permits of `p` while `f` runs in the last call.
 template <class P, class F>
@@ -488,7 +478,7 @@ TEST_CASE("limit does the same on either lane") {
 }
 
 TEST_CASE("limit refuses values out of range") {
-    const auto of = [](const keel::limit_config<>& c) { return message([&] { return keel::limit<>(c); }); };
+    const auto of = [](const keel::limit_config<>& c) { return config_message([&] { return keel::limit<>(c); }); };
     CHECK(of({.min = 0}) == "keel: limit.min = 0: must be at least 1");
     CHECK(of({.min = 5, .max = 4}) == "keel: limit.max = 4: must be at least min and at most 1000000");
     CHECK(of({.max = 1'000'001}) == "keel: limit.max = 1000001: must be at least min and at most 1000000");
@@ -504,9 +494,9 @@ TEST_CASE("limit refuses values out of range") {
     CHECK(of({.strategy = {.long_windows = 0}}) == "keel: limit.strategy.long_windows = 0: must be from 1 to 1000000");
     CHECK(of({.strategy = {.probe_every = 3}}) == "keel: limit.strategy.probe_every = 3: must be from 4 to 1000000");
     CHECK(of({.min = 1, .initial = 1, .max = 1, .failure_rate = 0}) == "accepted");
-    CHECK(message([] { return keel::limit<aimd>({.strategy = {.increase = 0}}); }) ==
+    CHECK(config_message([] { return keel::limit<aimd>({.strategy = {.increase = 0}}); }) ==
           "keel: limit.strategy.increase = 0: must be above 0 and at most 1000");
-    CHECK(message([] { return keel::limit<aimd>({.strategy = {.backoff = 1}}); }) ==
+    CHECK(config_message([] { return keel::limit<aimd>({.strategy = {.backoff = 1}}); }) ==
           "keel: limit.strategy.backoff = 1: must be at least 0.1 and below 1");
     static_assert(!keel::limit<>.validate() && !keel::limit<aimd>.validate());
 }

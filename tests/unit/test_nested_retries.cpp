@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "support/results.hpp"
+#include "support/seed.hpp"
 
 #include <keel/backoff/constant.hpp>
 #include <keel/backoff/schedule.hpp>
@@ -21,7 +22,6 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <cstdlib>
 #include <limits>
 #include <memory>
 #include <random>
@@ -386,8 +386,7 @@ result real(const nest& n, std::mt19937_64& random, const context* outer, std::s
 } // namespace
 
 TEST_CASE("random nests of calls make the attempts that the rule allows") {
-    const char* given = std::getenv("KEEL_SEED");
-    const std::uint64_t first = given != nullptr ? std::strtoull(given, nullptr, 10) : 1;
+    const std::uint64_t first = support::first_seed();
     for (std::uint64_t seed = first; seed < first + 20'000; ++seed) {
         INFO("KEEL_SEED=", seed);
         std::mt19937_64 random(seed);
@@ -398,5 +397,33 @@ TEST_CASE("random nests of calls make the attempts that the rule allows") {
         const bool ok = model(n, of_model, left, expected);
         REQUIRE(real(n, of_real, nullptr, seen).has_value() == ok);
         REQUIRE(seen == expected);
+    }
+}
+
+namespace {
+/// Its sleeps last 1 ms longer than asked, or throw.
+struct late_clock {
+    keel::manual_clock time;
+    bool throws = false;
+
+    keel::time_point now() const noexcept { return time.now(); }
+    void sleep_until(keel::time_point t) const {
+        time.sleep_until(t + keel::nanos(1ms));
+        if (throws) throw 2;
+    }
+};
+} // namespace
+
+TEST_CASE("a retry that is not made after its wait goes back to the calls around it") {
+    const auto twice = [](keel::nanos every) {
+        return keel::retry<keel::constant>({.attempts = 2, .backoff = {.every = every}});
+    };
+    for (const bool throws : {false, true}) {
+        keel::pipeline outer{twice(1ms), late_clock{}};
+        keel::pipeline inner{keel::timeout(10ms) | twice(9500us), late_clock{.time = {}, .throws = throws}};
+        int made = 0;
+        const auto failing = [&] { ++made, throw 1; };
+        CHECK(!outer.attempt([&](const keel::context& c) { inner(c, failing); }));
+        CHECK(made == 2);
     }
 }

@@ -28,6 +28,16 @@ TEST_CASE("the same seed gives the same numbers, another seed others") {
     CHECK(a() == c());
 }
 
+TEST_CASE("numbers that are discarded are those that would have been drawn") {
+    keel::random_source all(9), some(9);
+    for (int i = 0; i < 1000; ++i)
+        all();
+    some.discard(1000);
+    CHECK(some() == all());
+    some.discard(0);
+    CHECK(some() == all());
+}
+
 TEST_CASE("unit is in [0, 1) and fills it evenly") {
     keel::random_source random(5);
     double low = 1, high = 0, sum = 0;

@@ -211,6 +211,21 @@ TEST_CASE("the cost sees the deadline and how often the function has been invoke
     CHECK(deadline == keel::time_point(1s));
 }
 
+TEST_CASE("the cost sees the same deadline on every lane") {
+    const auto dear_without_deadline =
+        rate_limit({.rate = 1, .per = 1s, .burst = 2, .max_wait = 1500ms}).costing([](const keel::context& c) {
+            return c.deadline() == keel::no_deadline ? 2 : 1;
+        });
+    const auto third_call = [](const auto& chain) {
+        keel::manual_clock clock;
+        keel::pipeline p{chain, clock};
+        CHECK(p(one) + p(one) == 2);
+        return p.attempt(one) ? clock.now().time_since_epoch() : -1ns;
+    };
+    CHECK(third_call(keel::timeout(2s) | dear_without_deadline) == 1s);
+    CHECK(third_call(keel::timeout(2s) | support::cold_only{dear_without_deadline}) == 1s);
+}
+
 TEST_CASE("a cost that throws makes the call fail, and takes nothing") {
     keel::manual_clock clock;
     bool throws = true;
@@ -319,6 +334,23 @@ TEST_CASE("a call that is asked to stop while it waits is refused, and its permi
     CHECK(time.now() == keel::time_point(100ms));
 }
 
+TEST_CASE("a call whose wait lasts to its deadline is refused, and its permit goes back") {
+    keel::manual_clock time;
+    std::function<void(keel::time_point)> sleep = [&](keel::time_point t) { time.set(t + 1ms); };
+    const auto limited = rate_limit({.rate = 10, .per = 1s, .burst = 1, .max_wait = 1h});
+    keel::pipeline p{keel::timeout(101ms) | limited, scripted_clock{time, &sleep}};
+    CHECK(p(one) == 1);
+    const auto refused = p.attempt([] { FAIL("it ran"); });
+    CHECK(refused.error() == errc::rate_limited);
+    CHECK(refused.error().retry_after() == 0s);
+    CHECK(time.now() == keel::time_point(101ms));
+    CHECK(p(one) == 1);
+    CHECK(time.now() == keel::time_point(101ms));
+    keel::pipeline in_time{keel::timeout(102ms) | limited, scripted_clock{time, &sleep}};
+    CHECK(in_time(one) == 1);
+    CHECK(in_time(one) == 1);
+}
+
 TEST_CASE("a wait that throws gives its permit back, unless somebody has taken one since") {
     keel::manual_clock time;
     std::function<void(keel::time_point)> sleep;
@@ -414,10 +446,14 @@ TEST_CASE("a permit is spent once its call is let through, though a hook further
     CHECK(passing(p) == 2);
 }
 
-TEST_CASE("a limit may have a name") {
+TEST_CASE("a limit with a name tells how many permits there are") {
     keel::manual_clock clock;
-    keel::pipeline p{keel::named<"payments">(rate_limit({.burst = 2})), clock};
+    keel::pipeline p{keel::named<"payments">(rate_limit({.rate = 1, .per = 1s, .burst = 2})), clock};
+    CHECK(p.get<"payments">().available() == 2);
     CHECK(passing(p) == 2);
+    CHECK(p.get<"payments">().available() == 0);
+    clock.advance(1s);
+    CHECK(p.get<"payments">().available() == 1);
 }
 
 TEST_CASE("rate_limit refuses values out of range") {

@@ -3,6 +3,7 @@
 #include "support/naive_retry_budget.hpp"
 #include "support/overtaken_atomics.hpp"
 #include "support/results.hpp"
+#include "support/seed.hpp"
 
 #include <keel/backoff/constant.hpp>
 #include <keel/breaker.hpp>
@@ -17,7 +18,6 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <cstdlib>
 #include <expected>
 #include <limits>
 #include <memory>
@@ -107,8 +107,7 @@ TEST_CASE("a retry is afforded while more than half of the tokens are there, and
 }
 
 TEST_CASE("a budget that adds up when a failure looks is what it is when each success is added at once") {
-    const char* given = std::getenv("KEEL_SEED");
-    const std::uint64_t first = given != nullptr ? std::strtoull(given, nullptr, 10) : 1;
+    const std::uint64_t first = support::first_seed();
     for (std::uint64_t seed = first; seed < first + 40; ++seed) {
         INFO("KEEL_SEED=", seed);
         std::mt19937_64 random(seed);

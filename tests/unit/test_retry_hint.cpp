@@ -53,6 +53,13 @@ TEST_CASE("retry waits as long as the failure asks for, by an error or by an exc
     CHECK(clock.now() == time_point(40ms));
 }
 
+TEST_CASE("retry waits as long as a rejection of another pipeline asks for, where it is told to retry it") {
+    const auto refused = [] { throw keel::rejected(keel::errc::rate_limited, 70ms); };
+    CHECK(waits(steady_retry.failing_on<keel::rejected>(), refused) == 70ms);
+    CHECK(waits(steady_retry, refused) == 0ms);
+    CHECK(waits(steady_retry, [] { throw keel::rejected(keel::errc::timed_out); }) == 10ms);
+}
+
 TEST_CASE("retry waits no less than its backoff, whatever the failure asks for") {
     CHECK(waits(steady_retry, error_after(3ms)) == 10ms);
     CHECK(waits(steady_retry, error_after(-3h)) == 10ms);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "support/cold_only.hpp"
+#include "support/config_message.hpp"
 #include "support/flights.hpp"
 #include "support/results.hpp"
 
@@ -28,26 +29,17 @@
 
 using namespace std::chrono_literals;
 using support::bad;
+using support::cancelled;
+using support::config_message;
 using support::good;
 using support::result;
 
 namespace {
 constexpr auto minute = keel::throttle({.span = 60s}); // in buckets of 3 s
 
-result cancelled() { return std::unexpected(std::make_error_code(std::errc::operation_canceled)); }
-
 /// What the next calls draw is known: the first number of one seed is close to 1, that of the other to 0.
 constexpr std::uint64_t lets_through = 44, leaves_out = 10;
 
-template <class F>
-std::string message(F make) {
-    try {
-        make();
-    } catch (const keel::invalid_config& e) {
-        return e.what();
-    }
-    return "accepted";
-}
 } // namespace
 
 TEST_CASE("the seeds of these tests draw what they say") {
@@ -422,22 +414,24 @@ TEST_CASE("throttle does the same on either lane") {
 }
 
 TEST_CASE("throttle refuses values out of range") {
-    CHECK(message([] { return keel::throttle({.k = 0.99}); }) == "keel: throttle.k = 0.98999999999999999: must be "
-                                                                 "from 1 to 1e6");
-    CHECK(message([] { return keel::throttle({.k = 1e7}); }) == "keel: throttle.k = 10000000: must be from 1 to 1e6");
-    CHECK(message([] { return keel::throttle({.k = std::numeric_limits<double>::quiet_NaN()}); }) != "accepted");
-    CHECK(message([] { return keel::throttle({.span = 0s}); }) ==
+    CHECK(config_message([] { return keel::throttle({.k = 0.99}); }) ==
+          "keel: throttle.k = 0.98999999999999999: must be "
+          "from 1 to 1e6");
+    CHECK(config_message([] { return keel::throttle({.k = 1e7}); }) ==
+          "keel: throttle.k = 10000000: must be from 1 to 1e6");
+    CHECK(config_message([] { return keel::throttle({.k = std::numeric_limits<double>::quiet_NaN()}); }) != "accepted");
+    CHECK(config_message([] { return keel::throttle({.span = 0s}); }) ==
           "keel: throttle.span = 0: must be above 0 and at most 100 years");
     CHECK(
-        message([] { return keel::throttle({.span = 21ns}); }) ==
+        config_message([] { return keel::throttle({.span = 21ns}); }) ==
         "keel: throttle.span = 21: must be a whole multiple of throttle_options::buckets nanoseconds (20 by default)");
-    CHECK(message([] { return keel::throttle({.span = 24h * 365 * 101}); }) ==
+    CHECK(config_message([] { return keel::throttle({.span = 24h * 365 * 101}); }) ==
           "keel: throttle.span = 3.185136e+18: must be above 0 and at most 100 years");
-    CHECK(message([] { return keel::throttle({.max_probability = 0}); }) ==
+    CHECK(config_message([] { return keel::throttle({.max_probability = 0}); }) ==
           "keel: throttle.max_probability = 0: must be above 0 and at most 1");
-    CHECK(message([] { return keel::throttle({.max_probability = 1.01}); }) != "accepted");
-    CHECK(message([] { return keel::throttle({.k = 1, .span = 20ns, .max_probability = 1}); }) == "accepted");
-    CHECK(message([] { return keel::basic_throttle<{.buckets = 3}>({.span = 21ns}); }) == "accepted");
+    CHECK(config_message([] { return keel::throttle({.max_probability = 1.01}); }) != "accepted");
+    CHECK(config_message([] { return keel::throttle({.k = 1, .span = 20ns, .max_probability = 1}); }) == "accepted");
+    CHECK(config_message([] { return keel::basic_throttle<{.buckets = 3}>({.span = 21ns}); }) == "accepted");
     static_assert(!keel::throttle.validate());
 }
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "support/flights.hpp"
+#include "support/naive_throttle.hpp"
+#include "support/seed.hpp"
 
 #include <keel/random.hpp>
 #include <keel/throttle.hpp>
@@ -10,9 +12,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <deque>
-#include <optional>
 #include <random>
 #include <vector>
 
@@ -23,49 +22,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// Every request is written down with the bucket that it began in, and crossed out when that has left the window. The
-/// probability is evaluated at a failure, at the first request of a bucket, and at each request while it is above 0.
-struct naive_throttle {
-    struct request {
-        std::int64_t bucket;
-        bool accepted = false;
-        bool withdrawn = false;
-    };
-    double k;
-    std::int64_t bucket_length, buckets;
-    std::deque<request> all{};
-    std::size_t crossed_out = 0;
-    double probability = 0;
-    std::optional<std::int64_t> evaluated_in{};
-
-    std::int64_t bucket_of(std::int64_t t) const { return t / bucket_length; }
-    double rule(std::int64_t now) const {
-        double requests = 0, accepts = 0;
-        for (const request& r : all) {
-            if (r.bucket <= bucket_of(now) - buckets || r.withdrawn) continue;
-            ++requests;
-            accepts += r.accepted;
-        }
-        return std::max(0.0, (requests - k * accepts) / (requests + 1));
-    }
-    void evaluate(std::int64_t now) {
-        probability = rule(now);
-        evaluated_in = bucket_of(now);
-    }
-    /// The number of the request; nothing if `draw` leaves it out.
-    std::optional<std::size_t> begin(std::int64_t now, double draw) {
-        if (probability > 0 || evaluated_in != bucket_of(now)) evaluate(now);
-        while (!all.empty() && all.front().bucket <= bucket_of(now) - 4 * buckets) {
-            all.pop_front();
-            ++crossed_out;
-        }
-        all.push_back({bucket_of(now)});
-        if (probability > 0 && draw < probability) return std::nullopt;
-        return crossed_out + all.size() - 1;
-    }
-    request* find(std::size_t number) { return number < crossed_out ? nullptr : &all[number - crossed_out]; }
-};
-
 template <bool Express>
 void run_beside_model(std::uint64_t seed, int operations) {
     std::mt19937_64 random(seed);
@@ -73,7 +29,7 @@ void run_beside_model(std::uint64_t seed, int operations) {
     const double ks[] = {1, 1.1, 2, 3.5};
     keel::throttle_config config{.k = ks[below(4)], .span = keel::nanos(static_cast<std::int64_t>(20 + 20 * below(6)))};
     support::flights<keel::throttle_policy<>, Express> p{keel::throttle(config)};
-    naive_throttle model{.k = config.k, .bucket_length = config.span.count / 20, .buckets = 20};
+    support::naive_throttle model{.k = config.k, .bucket_length = config.span.count / 20, .buckets = 20};
     struct one {
         typename decltype(p)::flight flight;
         std::size_t number;
@@ -89,7 +45,7 @@ void run_beside_model(std::uint64_t seed, int operations) {
             const std::uint64_t draw = random();
             keel::thread_random().seed(draw);
             auto f = p.begin();
-            const auto expected = model.begin(now(), keel::random_source(draw).unit());
+            const auto expected = model.begin(now(), [&] { return keel::random_source(draw).unit(); });
             REQUIRE_MESSAGE(f.has_value() == expected.has_value(), "operation " << i);
             (f ? granted : refused) += 1;
             if (f) out.push_back({*f, *expected});
@@ -97,7 +53,7 @@ void run_beside_model(std::uint64_t seed, int operations) {
             const std::size_t which = below(out.size());
             one ending = out[which];
             out.erase(out.begin() + static_cast<std::ptrdiff_t>(which));
-            naive_throttle::request* r = model.find(ending.number);
+            support::naive_throttle::request* r = model.find(ending.number);
             if (below(10) == 0) {
                 if (below(2) == 0)
                     p.drop(ending.flight);
@@ -119,16 +75,7 @@ void run_beside_model(std::uint64_t seed, int operations) {
     CHECK(refused > operations / 1000);
 }
 
-std::uint64_t first_seed() {
-    const char* given = std::getenv("KEEL_SEED");
-    return given != nullptr ? std::strtoull(given, nullptr, 10) : 1;
-}
-
-#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__ || !defined __OPTIMIZE__
-constexpr std::uint64_t rounds = 10;
-#else
-constexpr std::uint64_t rounds = 60;
-#endif
+constexpr std::uint64_t rounds = support::is_slow_build ? 10 : 60;
 
 /// Requests come evenly, 100 a second. The server takes `capacity` of them a second, now and then more of those that it
 /// has not had, and turns the others away at once.
@@ -166,7 +113,7 @@ struct overload {
 } // namespace
 
 TEST_CASE("a throttle does what the naive throttle does, whatever overlaps") {
-    for (std::uint64_t seed = first_seed(); seed < first_seed() + rounds; ++seed) {
+    for (std::uint64_t seed = support::first_seed(); seed < support::first_seed() + rounds; ++seed) {
         INFO("KEEL_SEED=", seed);
         run_beside_model<true>(seed, 5000);
         run_beside_model<false>(seed, 5000);

@@ -15,8 +15,8 @@
 namespace keel {
 
 /// How long to wait before the next attempt: `b.delay(n, previous, random)` after the n-th failed attempt, n = 1, 2 ...
-/// up to 2^64 - 1, where `previous` is the delay before, 0 at first. Never negative, and never fails. One that draws
-/// its delays says by `b.longest(n)` what the n-th is at most; they do not shrink as n grows.
+/// up to 2^64 - 1, where `previous` is the delay before it, 0 at first. Never negative, and never fails. A backoff with
+/// random delays says by `b.longest(n)` how long the n-th can be, which must not shrink as n grows.
 template <class B>
 concept backoff =
     std::copy_constructible<B> && requires(const B& b, std::uint64_t n, nanos previous, random_source& r) {
@@ -26,7 +26,7 @@ concept backoff =
 
 namespace detail {
 
-// Above any count of nanoseconds; its square is still finite, so no step overflows, which constant evaluation forbids.
+// Above any count of nanoseconds, and its square is finite: so no step overflows, which constant evaluation forbids.
 inline constexpr double beyond_nanos = 1e20;
 
 /// `base` to the power of n, at most `beyond_nanos`. By squaring: n may be anything up to 2^64 - 1.
@@ -53,7 +53,19 @@ constexpr nanos uniform(nanos low, nanos high, random_source& random) noexcept {
     return drawn < high ? drawn : high;
 }
 
-/// What the n-th delay is at most; whoever draws delays says so.
+/// A checker that has looked at what every growing backoff has.
+constexpr checker checked_growth(nanos base, nanos cap) noexcept {
+    return checker("retry")
+        .positive("backoff.base", base)
+        .positive("backoff.cap", cap)
+        .require(cap >= base, "backoff.cap", static_cast<double>(cap.count), "must be at least backoff.base");
+}
+constexpr checker checked_growth(nanos base, double factor, nanos cap) noexcept {
+    return checked_growth(base, cap).require(factor >= 1 && factor <= 1e6, "backoff.factor", factor,
+                                             "must be at least 1 and at most 1e6");
+}
+
+/// A backoff with random delays.
 template <class B>
 concept draws_delays = requires(const B& b, std::uint64_t n) {
     { b.longest(n) } noexcept -> std::same_as<nanos>;
@@ -64,7 +76,7 @@ inline constexpr bool draws = draws_delays<B>;
 /// What `retries` delays in a row come to at most; lowers `retries` to the number of delays that there are.
 template <class B>
 constexpr nanos longest_waits(const B& b, std::uint64_t& retries) noexcept {
-    constexpr std::uint64_t summed = 1000; // as long as the last of these: a bound still
+    constexpr std::uint64_t summed = 1000; // all further ones count as long as the last of these, which is a bound too
     random_source unused;
     double sum = 0;
     nanos previous;

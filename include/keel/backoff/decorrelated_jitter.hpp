@@ -12,12 +12,12 @@
 
 namespace keel {
 
-/// Uniform between `base` and `factor` times the delay before, at most `cap`: grows by its own history and not by the
-/// number of the attempt. After Brooker, "Exponential backoff and jitter" (AWS Architecture Blog, 2015).
+/// Uniform between `base` and `factor` times the delay before, at most `cap`: depends on the delay before and not on
+/// the number of the attempt. After Brooker, "Exponential backoff and jitter" (AWS Architecture Blog, 2015).
 struct decorrelated_jitter {
-    nanos base = std::chrono::milliseconds(10); ///< of every delay; at least 1 ns
+    nanos base = std::chrono::milliseconds(10); ///< the shortest delay; at least 1 ns
     double factor = 3;                          ///< 1 to 1e6
-    nanos cap = std::chrono::seconds(1);        ///< of every delay; at least `base`
+    nanos cap = std::chrono::seconds(1);        ///< the longest delay; at least `base`
 
     constexpr nanos delay(std::uint64_t, nanos previous, random_source& random) const noexcept {
         const nanos before = previous < base ? base : previous;
@@ -28,14 +28,7 @@ struct decorrelated_jitter {
         return detail::capped(base, detail::power(factor, n), cap);
     }
 
-    constexpr config_error validate() const noexcept {
-        return detail::checker("retry")
-            .positive("backoff.base", base)
-            .require(factor >= 1 && factor <= 1e6, "backoff.factor", factor, "must be at least 1 and at most 1e6")
-            .positive("backoff.cap", cap)
-            .require(cap >= base, "backoff.cap", static_cast<double>(cap.count), "must be at least backoff.base")
-            .error;
-    }
+    constexpr config_error validate() const noexcept { return detail::checked_growth(base, factor, cap).error; }
 
     auto begin() const { return detail::delay_iterator(*this); }
     static auto end() { return std::unreachable_sentinel; }

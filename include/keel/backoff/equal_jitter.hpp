@@ -13,12 +13,12 @@
 
 namespace keel {
 
-/// Half the ceiling base x factor^(n-1), at most `cap`, for certain, and uniform jitter over the other half: never near
-/// zero. After Brooker, "Exponential backoff and jitter" (AWS Architecture Blog, 2015).
+/// Uniform between half of the ceiling base x factor^(n-1), at most `cap`, and all of it: never near zero. After
+/// Brooker, "Exponential backoff and jitter" (AWS Architecture Blog, 2015).
 struct equal_jitter {
     nanos base = std::chrono::milliseconds(10); ///< the first ceiling; at least 1 ns
     double factor = 2;                          ///< from one attempt to the next; 1 to 1e6
-    nanos cap = std::chrono::seconds(1);        ///< of every delay; at least `base`
+    nanos cap = std::chrono::seconds(1);        ///< the longest delay; at least `base`
 
     constexpr nanos delay(std::uint64_t n, nanos previous, random_source& random) const noexcept {
         const nanos high = ceiling().delay(n, previous, random);

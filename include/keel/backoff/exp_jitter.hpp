@@ -13,12 +13,12 @@
 
 namespace keel {
 
-/// Full jitter: uniform between 0 and the ceiling base x factor^(n-1), at most `cap`. What keeps clients that failed
+/// Full jitter: uniform between 0 and the ceiling base x factor^(n-1), at most `cap`. Keeps clients that failed
 /// together from retrying together. After Brooker, "Exponential backoff and jitter" (AWS Architecture Blog, 2015).
 struct exp_jitter {
     nanos base = std::chrono::milliseconds(10); ///< the first ceiling; at least 1 ns
     double factor = 2;                          ///< from one attempt to the next; 1 to 1e6
-    nanos cap = std::chrono::seconds(1);        ///< of every delay; at least `base`
+    nanos cap = std::chrono::seconds(1);        ///< the longest delay; at least `base`
 
     constexpr nanos delay(std::uint64_t n, nanos previous, random_source& random) const noexcept {
         return detail::uniform(nanos(0), ceiling().delay(n, previous, random), random);

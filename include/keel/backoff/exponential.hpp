@@ -14,22 +14,15 @@ namespace keel {
 
 /// base, base x factor, base x factor^2 ... up to `cap`. Without jitter: clients that failed together retry together.
 struct exponential {
-    nanos base = std::chrono::milliseconds(10); ///< the first ceiling; at least 1 ns
+    nanos base = std::chrono::milliseconds(10); ///< the first delay; at least 1 ns
     double factor = 2;                          ///< from one attempt to the next; 1 to 1e6
-    nanos cap = std::chrono::seconds(1);        ///< of every delay; at least `base`
+    nanos cap = std::chrono::seconds(1);        ///< the longest delay; at least `base`
 
     constexpr nanos delay(std::uint64_t n, nanos, random_source&) const noexcept {
         return detail::capped(base, detail::power(factor, n - 1), cap);
     }
 
-    constexpr config_error validate() const noexcept {
-        return detail::checker("retry")
-            .positive("backoff.base", base)
-            .require(factor >= 1 && factor <= 1e6, "backoff.factor", factor, "must be at least 1 and at most 1e6")
-            .positive("backoff.cap", cap)
-            .require(cap >= base, "backoff.cap", static_cast<double>(cap.count), "must be at least backoff.base")
-            .error;
-    }
+    constexpr config_error validate() const noexcept { return detail::checked_growth(base, factor, cap).error; }
 
     auto begin() const { return detail::delay_iterator(*this); }
     static auto end() { return std::unreachable_sentinel; }

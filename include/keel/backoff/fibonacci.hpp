@@ -13,10 +13,10 @@
 
 namespace keel {
 
-/// base x 1, 1, 2, 3, 5, 8 ... up to `cap`: grows by 1.6 an attempt.
+/// base x 1, 1, 2, 3, 5, 8 ... up to `cap`: grows by a factor of about 1.6 with each attempt.
 struct fibonacci {
-    nanos base = std::chrono::milliseconds(10); ///< at least 1 ns
-    nanos cap = std::chrono::seconds(1);        ///< of every delay; at least `base`
+    nanos base = std::chrono::milliseconds(10); ///< the first delay; at least 1 ns
+    nanos cap = std::chrono::seconds(1);        ///< the longest delay; at least `base`
 
     constexpr nanos delay(std::uint64_t n, nanos, random_source&) const noexcept {
         // The 97th Fibonacci number exceeds `beyond_nanos`: more steps change nothing.
@@ -26,13 +26,7 @@ struct fibonacci {
         return detail::capped(base, number, cap);
     }
 
-    constexpr config_error validate() const noexcept {
-        return detail::checker("retry")
-            .positive("backoff.base", base)
-            .positive("backoff.cap", cap)
-            .require(cap >= base, "backoff.cap", static_cast<double>(cap.count), "must be at least backoff.base")
-            .error;
-    }
+    constexpr config_error validate() const noexcept { return detail::checked_growth(base, cap).error; }
 
     auto begin() const { return detail::delay_iterator(*this); }
     static auto end() { return std::unreachable_sentinel; }

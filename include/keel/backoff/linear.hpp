@@ -14,9 +14,9 @@ namespace keel {
 
 /// base, base + step, base + 2 step ... up to `cap`.
 struct linear {
-    nanos base = std::chrono::milliseconds(10); ///< at least 1 ns
-    nanos step = std::chrono::milliseconds(10); ///< at least 0
-    nanos cap = std::chrono::seconds(1);        ///< of every delay; at least `base`
+    nanos base = std::chrono::milliseconds(10); ///< the first delay; at least 1 ns
+    nanos step = std::chrono::milliseconds(10); ///< added with each attempt; at least 0
+    nanos cap = std::chrono::seconds(1);        ///< the longest delay; at least `base`
 
     constexpr nanos delay(std::uint64_t n, nanos, random_source&) const noexcept {
         const double grown =
@@ -25,12 +25,7 @@ struct linear {
     }
 
     constexpr config_error validate() const noexcept {
-        return detail::checker("retry")
-            .positive("backoff.base", base)
-            .not_negative("backoff.step", step)
-            .positive("backoff.cap", cap)
-            .require(cap >= base, "backoff.cap", static_cast<double>(cap.count), "must be at least backoff.base")
-            .error;
+        return detail::checked_growth(base, cap).not_negative("backoff.step", step).error;
     }
 
     auto begin() const { return detail::delay_iterator(*this); }

@@ -61,20 +61,21 @@ class delay_sequence<schedule<Range>> {
 template <class Range>
 inline constexpr bool draws<schedule<Range>> = true; // for all we know
 
-/// A range may be endless: nothing is said of one with more delays than this looks at.
+/// A range may be endless: one with more delays than this looks at counts as unbounded.
 template <class Range>
 constexpr nanos longest_waits(const schedule<Range>& s, std::uint64_t& retries) {
     constexpr std::uint64_t looked_at = 1000;
     const std::uint64_t most = lesser(retries, looked_at);
-    delay_sequence<schedule<Range>> delays;
     double sum = 0;
-    nanos next;
-    for (std::uint64_t n = 0; n < most; ++n) {
-        if (!delays.advance(s, next)) {
+    // Not by a delay_sequence, which counts from the start each time: too many steps for a constant expression.
+    auto at = std::ranges::begin(s.delays);
+    for (std::uint64_t n = 0; n < most; ++n, ++at) {
+        if (at == std::ranges::end(s.delays)) {
             retries = n;
             break;
         }
-        sum += static_cast<double>(next.count);
+        const nanos next = *at;
+        if (next > nanos(0)) sum += static_cast<double>(next.count);
     }
     return retries > looked_at ? nanos::max() : nanos::from(sum);
 }

@@ -13,9 +13,10 @@
 
 namespace keel::views {
 
-/// The delays of a backoff, lazily: endless, forward, and readable by several threads at once, so that a schedule can
-/// be composed of it: `retry_on(keel::views::delays(keel::exponential{}) | ranges::views::take(5))`. With jitter each
-/// reading draws anew. A backoff that goes by its own history (`decorrelated_jitter`) is its own range: iterate that.
+/// The delays of a backoff as a lazy view: endless, forward, and readable by several threads at once, so that a
+/// schedule can be composed of it: `retry_on(keel::views::delays(keel::exponential{}) | ranges::views::take(5))`. With
+/// jitter each reading of a delay draws it anew. Not for `decorrelated_jitter`, whose delays depend on the ones before:
+/// iterate over that backoff itself.
 template <backoff B>
 auto delays(const B& b) {
     return ranges::views::iota(std::uint32_t{1}) | ranges::views::transform([b](std::uint32_t n) {

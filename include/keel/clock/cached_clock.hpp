@@ -13,8 +13,8 @@
 
 namespace keel {
 
-/// One atomic of the process that somebody else advances: 0.3 ns a reading. Call `cached_clock::update()` once per
-/// turn of the event loop, or keep a `keel::ticker` alive. As long as nobody does, time stands still: no deadline
+/// One atomic for the whole process, which somebody must advance: 0.3 ns a reading. Call `cached_clock::update()` once
+/// per turn of the event loop, or keep a `keel::ticker` alive. As long as nobody does, time stands still: no deadline
 /// passes and no open circuit probes. Same epoch as `steady_clock`.
 struct cached_clock {
     KEEL_ALWAYS_INLINE static time_point now() noexcept {

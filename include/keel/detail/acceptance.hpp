@@ -25,8 +25,8 @@ namespace keel::detail {
 ///
 /// Counting is a plain store in this thread's shard, for a request and for an acceptance. The probability is evaluated
 /// anew where it can have risen, at a failure and at the first request of a bucket, and at every request while it is
-/// above 0. So what reads 0 may be out of date by one bucket at most, and only by what no failure has told: requests
-/// that are still under way, and acceptances that have left the window.
+/// above 0. So a probability of 0 is out of date by one bucket at most, and never by a failure: only by requests that
+/// are in flight, and by acceptances that have left the window.
 template <class Config, std::size_t Shards, std::size_t Buckets, class Atomics = std_atomics>
 class acceptance {
   public:
@@ -36,11 +36,11 @@ class acceptance {
         return {.span = k.span, .buckets = static_cast<int>(Buckets)};
     }
 
-    /// Counts a request that goes ahead as all do; or does nothing, where that takes more.
+    /// Counts a request, and returns true, where none are left out and a plain store will do. Otherwise does nothing.
     KEEL_ALWAYS_INLINE bool try_request(const Config& k, call& c) noexcept {
         return probability_.load(std::memory_order_relaxed) == 0 && requests_.try_success(window_of(k), c);
     }
-    /// Counts a request; false if it is one to leave out.
+    /// Counts a request. Returns false if it is to be left out.
     KEEL_COLD bool request(const Config& k, call& c) noexcept {
         double p = probability();
         if (p > 0 || evaluated_in_.load(std::memory_order_relaxed) != bucket_of(k, c.now())) p = evaluate(k, c.now());
@@ -48,7 +48,8 @@ class acceptance {
         return !(p > 0 && thread_random().unit() < p);
     }
 
-    /// The request that began at `began` was accepted: counted where that was, so that both leave the window together.
+    /// The request that began at `began` was accepted. Counts in the bucket of that time, so that a request and its
+    /// acceptance leave the window together.
     KEEL_ALWAYS_INLINE bool try_accept(const Config& k, time_point began) noexcept {
         call at;
         at.turn_at(began);
@@ -59,7 +60,7 @@ class acceptance {
         at.turn_at(began);
         count(settled_, k, at);
     }
-    /// As if it had never been made.
+    /// The request that began at `began` counts as if it had never been made.
     KEEL_COLD void withdraw(const Config& k, time_point began) noexcept {
         call at;
         at.turn_at(began);
@@ -67,17 +68,18 @@ class acceptance {
     }
     /// A request was not accepted. Returns what `probability()` is then.
     KEEL_COLD double evaluate(const Config& k, time_point now) noexcept {
+        const std::int64_t bucket = bucket_of(k, now);
         std::uint64_t seen = probability_.load(std::memory_order_relaxed);
+        begin_bucket(bucket);
         for (;;) {
-            // Of requests that fail at once, the last to come by here sees them all: each was counted before. And none
-            // that saw fewer stores after it, for it has seen another value before.
+            // Of requests that fail at the same time, the last to pass this fence sees all of them, since each was
+            // counted before its own. One that saw fewer can't store after it: the value it compares with has changed.
             Atomics::fence(std::memory_order_seq_cst);
-            const double p = probability_of(k, counted(k, now));
+            const std::int64_t latest = evaluated_in_.load(std::memory_order_relaxed);
+            const time_point at = bucket < latest ? time_point(nanos(latest * window_of(k).bucket_length())) : now;
+            const double p = probability_of(k, counted(k, at));
             const auto next = std::bit_cast<std::uint64_t>(p);
-            if (next == seen || probability_.compare_exchange_weak(seen, next, std::memory_order_relaxed)) {
-                evaluated_in_.store(bucket_of(k, now), std::memory_order_relaxed);
-                return p;
-            }
+            if (next == seen || probability_.compare_exchange_weak(seen, next, std::memory_order_relaxed)) return p;
         }
     }
 
@@ -104,6 +106,17 @@ class acceptance {
 
   private:
     using counts = typename window::template counts<Atomics>;
+
+    // Who read the clock before others did, and comes by after them, knows less of the window than they: what is
+    // evaluated is that of the latest bucket. A clock that leaps back by a window and more begins anew.
+    void begin_bucket(std::int64_t bucket) noexcept {
+        std::int64_t latest = evaluated_in_.load(std::memory_order_relaxed);
+        const auto is_newer = [bucket](std::int64_t than) {
+            return bucket > than || static_cast<std::uint64_t>(than) - static_cast<std::uint64_t>(bucket) > Buckets;
+        };
+        while (is_newer(latest) && !evaluated_in_.compare_exchange_weak(latest, bucket, std::memory_order_relaxed)) {
+        }
+    }
 
     static std::int64_t bucket_of(const Config& k, time_point at) noexcept {
         return epoch_number(at, window_of(k).bucket_length());

@@ -15,12 +15,13 @@
 
 namespace keel::detail {
 
-/// Permits whose number follows from how the calls that took them went. `Config` has `min`, `initial`, `max`, `window`,
-/// `minimum_calls`, `failure_rate` and `strategy`, and is the same with each call.
+/// Permits whose number follows from how the calls that held them went. `Config` has `min`, `initial`, `max`, `window`,
+/// `minimum_calls`, `failure_rate` and `strategy`, and must be the same in each call.
 ///
-/// Taking a permit is one read-modify-write, and so is giving it back; what a call took is two plain additions in this
-/// thread's shard. Whoever ends a call when a window is over takes the end of the window away and sets the limit anew,
-/// alone, while the others go on. Lock-free: if that thread stops, the limit stays, and nobody waits.
+/// Taking a permit is one read-modify-write, and so is giving it back; recording how long a call took is two plain
+/// additions in this thread's shard. The first thread to end a call after a window is over claims the end of that
+/// window and sets the limit anew, while the others go on. Lock-free: if that thread stops, the limit stays as it is,
+/// and nobody waits.
 template <class Config, class Atomics = std_atomics, std::size_t Shards = 16>
 class adaptive_permits {
     using strategy = decltype(Config::strategy);
@@ -31,7 +32,7 @@ class adaptive_permits {
       , limit_(k.initial) {}
 
     std::uint32_t limit() const noexcept { return limit_in(word_.load(std::memory_order_relaxed)); }
-    /// Those who are just being turned away included.
+    /// Includes callers that are just being refused.
     std::uint32_t in_flight() const noexcept { return taken_in(word_.load(std::memory_order_relaxed)); }
     /// The mean latency of the last window; 0 before the first one has ended.
     nanos latency() const noexcept { return nanos(latency_.load(std::memory_order_relaxed)); }
@@ -41,10 +42,10 @@ class adaptive_permits {
         return taken_in(seen) >= limit_in(seen);
     }
 
-    /// Takes a permit: one read-modify-write, or none where it says no at once. Says no also if as many others as there
-    /// are permits have one or are asking just now.
+    /// Takes a permit: one read-modify-write, or none where it refuses at once. For a moment, others who are just
+    /// asking count as if they had permits.
     KEEL_ALWAYS_INLINE bool try_take() noexcept {
-        // Without this look, those who are turned away would keep the word from those who give back.
+        // Without this look, callers that are refused would contend for the word with those that give back.
         if (is_full()) [[unlikely]]
             return false;
         const std::uint64_t before = word_.fetch_add(1, std::memory_order_relaxed);
@@ -57,10 +58,11 @@ class adaptive_permits {
         return true;
     }
 
-    /// Gives back a permit, and tells nothing of the call.
+    /// Gives back a permit without recording its call.
     KEEL_ALWAYS_INLINE void give_back() noexcept { word_.fetch_add(less_one, std::memory_order_relaxed); }
 
-    /// Gives back the permit of a call that succeeded; or does nothing, where that takes more.
+    /// Gives back the permit of a call that succeeded and records it, and returns true, where plain stores will do and
+    /// the window is not over. Otherwise does nothing.
     KEEL_ALWAYS_INLINE bool try_succeed(time_point now, nanos took) noexcept {
         const std::uint32_t slot = Atomics::slot();
         if (slot >= Shards || ticks(now) >= ends_.load(std::memory_order_relaxed)) [[unlikely]]
@@ -70,8 +72,8 @@ class adaptive_permits {
         return true;
     }
 
-    /// Gives back the permit of a call that succeeded or failed. A failure counts as no quicker than the calls of the
-    /// last window were: what is refused at once says nothing of how long an answer takes.
+    /// Gives back the permit of a call that succeeded or failed. A failure counts as at least as slow as the calls of
+    /// the last window: a refusal at once does not show how long an answer takes.
     KEEL_COLD void settle(const Config& k, time_point now, nanos took, bool failed) noexcept {
         if (failed && took < latency()) took = latency();
         std::uint32_t slot = Atomics::slot();
@@ -97,7 +99,7 @@ class adaptive_permits {
         std::uint64_t calls = 0, nanoseconds = 0, failed = 0;
     };
 
-    // The end of a window that somebody is just evaluating: it is not over for anybody else.
+    // The end of a window that a thread is just evaluating: for all others it is not over.
     static constexpr std::int64_t taken_away = std::numeric_limits<std::int64_t>::max();
     // Before the first call has ended.
     static constexpr std::int64_t not_begun = std::numeric_limits<std::int64_t>::min();
@@ -162,7 +164,7 @@ class adaptive_permits {
 
     void set_limit(const Config& k, const limit_window& w) noexcept {
         const double next = k.strategy.next(memory_, limit_, w);
-        // Not a number is the least, too.
+        // Written so that not-a-number becomes the least, too.
         limit_ = !(next > k.min) ? k.min : next > k.max ? k.max : next;
         const std::uint64_t more = static_cast<std::uint64_t>(limit_) - limit();
         word_.fetch_add(more << 32, std::memory_order_relaxed);

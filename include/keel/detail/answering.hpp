@@ -3,10 +3,14 @@
 
 #include "../call.hpp"
 #include "../context.hpp"
+#include "../outcome.hpp"
 #include "failure_of.hpp"
+#include "macros.hpp"
 #include "result_from.hpp"
 
 #include <concepts>
+#include <cstddef>
+#include <exception>
 #include <type_traits>
 #include <utility>
 
@@ -33,15 +37,22 @@ struct call_operator {
 template <class A>
 struct with_another_call_operator : A, call_operator {};
 
-// Two of that name are ambiguous, be the first a template or overloaded.
+// If `A` has a call operator, also one that is a template or overloaded, then the name is ambiguous here.
 template <class A>
 concept has_call_operator = requires {
     &A::operator();
 } || (std::is_class_v<A> && !std::is_final_v<A> && !requires { &with_another_call_operator<A>::operator(); });
 
-// A closure without captures is convertible to bool: one with the wrong parameters must not pass for a value.
+// A closure without captures converts to bool, so one with the wrong parameters must not be taken for a value.
 template <class A>
 concept looks_like_a_function = is_function_pointer<A> || has_call_operator<A>;
+
+/// A function pointer, or what holds a function or none, such as a `std::function`.
+template <class A>
+concept may_be_no_function =
+    looks_like_a_function<A> && std::constructible_from<A, std::nullptr_t> && requires(const A& f) {
+        { f == nullptr } -> std::same_as<bool>;
+    };
 
 template <class A, class Failure>
     requires answers_when_told<A, Failure>
@@ -54,7 +65,7 @@ decltype(auto) ask(const A& f, [[maybe_unused]] const Failure& why, [[maybe_unus
         return f();
 }
 
-/// Whether `A` answers for an `R` as a function, or itself is the answer.
+/// Whether `A` is a function whose result can stand for an `R`, or is itself a value that can.
 template <class A, class R>
 inline constexpr bool is_answering_function = false;
 template <class A, class R>
@@ -64,5 +75,26 @@ inline constexpr bool is_answering_function<A, R> = gives_result<
 template <class A, class R>
 inline constexpr bool is_answer =
     gives_result<const A&, R> && (std::same_as<A, typename contents<R>::value> || !looks_like_a_function<A>);
+
+/// What a function of the user's took is time that a timeout further out must see, whether it returns or throws.
+struct left_by_function {
+    call& c;
+    ~left_by_function() { c.turn(); }
+};
+
+/// Runs `put()`, which may put an answer into `o`. If it throws, that exception is the answer, and the result false.
+template <class R, class Put>
+bool answer_with(outcome_of<R>& o, const Put& put) {
+    KEEL_TRY {
+        put();
+        return true;
+    }
+    KEEL_CATCH_ALL {
+        o.threw(std::current_exception());
+        // What is unwinding is not an exception of C++: it passes through.
+        if (!o.exception()) KEEL_RETHROW;
+        return false;
+    }
+}
 
 } // namespace keel::detail

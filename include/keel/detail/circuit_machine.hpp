@@ -25,7 +25,7 @@
 
 namespace keel::detail {
 
-/// What opens and closes: a circuit's word and all that changes it. Knows no clock; each call says what time it is.
+/// What opens and closes: a circuit's word and all that changes it. Has no clock: each call brings the time.
 template <class Window, class Atomics>
 class circuit_machine {
   public:
@@ -80,7 +80,7 @@ class circuit_machine {
     KEEL_COLD admission admit(permit& p, call& c) noexcept;
     KEEL_COLD void settle(const permit& p, call& c, ending e) noexcept;
 
-    /// A change that no call makes, to the state that `next_in` makes of a new generation.
+    /// A change by hand, to the word that `next_in` makes for a new generation.
     template <class Next>
     KEEL_COLD void by_hand(call& c, Next next_in) noexcept;
     word opened(time_point now, unsigned retrips) const noexcept {
@@ -99,7 +99,7 @@ class circuit_machine {
         tally_.changed({at, from.state(), to.state(), cause});
     }
     void give_back(const permit& p) noexcept;
-    // Whether the circuit is no longer what it was seen to be.
+    // Whether the circuit has changed, by this thread or another; `seen` is then what it has become.
     bool trips_by_overdue(word& seen, call& c) noexcept;
     void settle_probe(word seen, call& c, graded g) noexcept;
     void settle_counted(word seen, call& c, graded g) noexcept;
@@ -107,13 +107,15 @@ class circuit_machine {
         return j == judgement::slow ? transition_cause::slow_calls : transition_cause::failures;
     }
     static std::int64_t ticks(call& c) noexcept { return c.now().time_since_epoch().count(); }
-    // Unsigned, for either time may be unknown, the least there is: no call is then longer than `never`.
+    // Unsigned, because either time may be unknown, `time_point::min()`, and must not overflow. No call is longer than
+    // `never`.
     KEEL_ALWAYS_INLINE static nanos took(const permit& p, time_point now) noexcept {
         return nanos(static_cast<std::int64_t>(static_cast<std::uint64_t>(now.time_since_epoch().count()) -
                                                static_cast<std::uint64_t>(p.began.time_since_epoch().count())));
     }
-    // Before the grant itself: whoever sees the permits used up must not see the lease of an earlier probe. A thread
-    // that loses the grant may still have renewed the lease, to a time when the word was as it saw it.
+    // Called before the grant itself: whoever sees all permits granted must not see the lease of an earlier probe. A
+    // thread that then loses the race for the grant has renewed the lease all the same, to a time when the word was as
+    // it saw it.
     void renew_lease(call& c) noexcept { raise_to(lease_began_, ticks(c), std::memory_order_relaxed); }
     bool lease_is_over(call& c) const noexcept {
         return ticks(c) - lease_began_.load(std::memory_order_relaxed) >= config_.half_open_max_wait.count;
@@ -159,7 +161,7 @@ admission circuit_machine<Window, Atomics>::admit(permit& p, call& c) noexcept {
         } else if (seen.granted() < config_.half_open_calls) {
             next = seen.with_grant();
         } else if (!lease_is_over(c)) {
-            // Nobody knows: the probes may be back in a moment, and the lease is for those that never are.
+            // How long is unknown: the probes may be back in a moment, and the lease is for those that never are.
             return turn_away(nanos(0));
         } else {
             next = seen.with_takeover();
@@ -217,7 +219,7 @@ void circuit_machine<Window, Atomics>::settle(const permit& p, call& c, ending e
 template <class Window, class Atomics>
 void circuit_machine<Window, Atomics>::give_back(const permit& p) noexcept {
     word seen{word_.load(std::memory_order_relaxed)};
-    // Not after a take-over: the permit is somebody else's then.
+    // Not after a takeover: the permit is somebody else's then.
     while (seen.is_half_open() && seen.generation() == p.granted_in.generation() &&
            seen.lease() == p.granted_in.lease() && seen.granted() > seen.recorded()) {
         if (replace(seen, seen.without_grant())) return;
@@ -239,7 +241,8 @@ void circuit_machine<Window, Atomics>::settle_probe(word seen, call& c, graded g
             break;
         case judgement::healthy:
             const auto so_far = counts_.so_far(config_.window, c);
-            // Nothing of a later generation is in that: else a probe that comes late would forget what it recorded.
+            // Only if nothing of a later generation is in it: otherwise a late probe would erase what was recorded
+            // there.
             if (const word still{word_.load(std::memory_order_relaxed)}; still != seen) {
                 seen = still;
                 if (!seen.is_half_open() || seen.generation() != generation) return tally_.late();

@@ -12,7 +12,7 @@ namespace keel {
 /// otherwise; metrics_only counts, and never opens.
 enum class circuit_state : std::uint8_t { closed, open, half_open, forced_open, disabled, metrics_only };
 
-/// As it is written above. Never null.
+/// The name of the enumerator. Never null.
 constexpr const char* name(circuit_state s) noexcept {
     switch (s) {
     case circuit_state::closed:
@@ -98,7 +98,7 @@ struct basic_circuit_word {
 
     static constexpr basic_circuit_word open(time_point until, unsigned retrips) noexcept {
         const unsigned kept = retrips < most_retrips ? retrips : most_retrips;
-        return {one << 63 | std::uint64_t{kept} << 58 | (ticks(until) & time_mask)};
+        return {one << 63 | std::uint64_t{kept} << time_bits | (ticks(until) & time_mask)};
     }
     /// How long an open circuit still refuses; 0 once its period, which lasts `longest` at most, has passed.
     constexpr nanos until_probe(time_point now, nanos longest) const noexcept {
@@ -110,9 +110,9 @@ struct basic_circuit_word {
         return {coded(half_open_code, generation).bits | std::uint64_t{retrips} << retrips_at};
     }
     constexpr unsigned retrips() const noexcept {
-        return static_cast<unsigned>(bits >> (is_open() ? 58 : retrips_at)) & 31;
+        return static_cast<unsigned>(bits >> (is_open() ? time_bits : retrips_at)) & most_retrips;
     }
-    constexpr unsigned lease() const noexcept { return static_cast<unsigned>(bits >> lease_at) & 15; }
+    constexpr unsigned lease() const noexcept { return static_cast<unsigned>(bits >> lease_at & lease_mask); }
     constexpr int granted() const noexcept { return field(granted_at); }
     constexpr int recorded() const noexcept { return field(recorded_at); }
     constexpr int failed() const noexcept { return field(failed_at); }
@@ -120,8 +120,8 @@ struct basic_circuit_word {
     constexpr int slow_failed() const noexcept { return field(slow_failed_at); }
 
     constexpr basic_circuit_word with_grant() const noexcept { return {bits + (one << granted_at)}; }
-    /// The bit makes a word that lost a permit and granted it anew differ from what it was: whoever read that the
-    /// lease of the first one is over does not take over the second. Twice both, while that thread sleeps, goes unseen.
+    /// Flips a bit, so that a word that got a permit back and granted it anew differs from what it was: a thread that
+    /// has found the first permit's lease over can't take over the second. If both happen twice meanwhile, it can.
     constexpr basic_circuit_word without_grant() const noexcept {
         return {(bits - (one << granted_at)) ^ (one << returned_at)};
     }
@@ -131,14 +131,16 @@ struct basic_circuit_word {
     }
     /// All probes that are out are given up and one is granted anew. The lease number makes every such word differ.
     constexpr basic_circuit_word with_takeover() const noexcept {
-        const std::uint64_t lease = (bits + (one << lease_at)) & (std::uint64_t{15} << lease_at);
-        const std::uint64_t rest = bits & ~((std::uint64_t{15} << lease_at) | (field_mask << granted_at));
+        const std::uint64_t lease = (bits + (one << lease_at)) & (lease_mask << lease_at);
+        const std::uint64_t rest = bits & ~((lease_mask << lease_at) | (field_mask << granted_at));
         return {rest | lease | static_cast<std::uint64_t>(recorded() + 1) << granted_at};
     }
 
   private:
     static constexpr std::uint64_t one = 1;
-    static constexpr std::uint64_t time_mask = (one << 58) - 1;
+    static constexpr unsigned time_bits = 58;
+    static constexpr std::uint64_t time_mask = (one << time_bits) - 1;
+    static constexpr std::uint64_t lease_mask = 15;
     static constexpr std::uint64_t field_mask = most_probes;
     static constexpr std::uint64_t warming_code = 1, half_open_code = 2, forced_open_code = 3, disabled_code = 4,
                                    metrics_only_code = 5;

@@ -6,8 +6,8 @@
 
 namespace keel::detail {
 
-/// Gives a policy that counts results the four calls by which it is told which ones count. `Policy` has
-/// `handling(handle)`, which returns it with another `results`.
+/// The selectors of a policy that judges results: four functions that say which are failures and which do not count.
+/// `Policy` has `handling(handle)`, which returns a copy of it with that for its `results`.
 template <class Policy>
 struct classifying {
     /// Exceptions of these types are failures; others are successes.

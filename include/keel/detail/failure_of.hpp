@@ -24,8 +24,8 @@ struct failure_type<R> {
     using type = basic_failure<typename users_error<typename R::error_type>::type>;
 };
 
-/// What a user is told of the failure of a call that has an `R` for its result: a `keel::failure`, and with the
-/// function's error where it can return one.
+/// The failure of a call with the result `R`, as a user gets it: a `keel::failure`, which has the function's error
+/// where the function can return one.
 template <class R>
 using failure_of = typename failure_type<R>::type;
 
@@ -43,7 +43,7 @@ basic_failure<X> as_failure(X error) {
     return basic_failure<X>(std::in_place, std::move(error));
 }
 
-/// What failed in `o`; its error is moved from. Says nothing of a value that was called a failure: neither rejection
+/// The failure in `o`, whose error is moved from. For a value that a selector calls a failure it has neither rejection
 /// nor exception nor error.
 template <class R>
 failure_of<R> take_failure(outcome_of<R>& o) {

@@ -20,7 +20,7 @@ constexpr needs needs_of_circuit(const Config& config) noexcept {
 inline constexpr policy_facts facts_of_breaker{
     .name = "breaker", .does = "refuses while its circuit is open", .is_breaker = true};
 
-/// The hooks of a policy that asks a circuit before each attempt and tells it what came of it. `Policy` has `results`,
+/// The hooks of a policy that asks a circuit before each attempt and reports the result to it. `Policy` has `results`,
 /// a `state` with `circuit`, and `config_of(state)`, that circuit's configuration.
 template <class Policy, class Permit = circuit_permit>
 struct guarding {

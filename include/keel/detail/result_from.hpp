@@ -12,7 +12,7 @@
 
 namespace keel::detail {
 
-// What a lane carries, made from what somebody other than the user's function has to offer in its place.
+// How a value or error that does not come from the user's function, such as a fallback's, becomes what a lane carries.
 
 template <class T>
 struct spelled_out {

@@ -36,6 +36,8 @@ inline nanos hint_in(const std::exception_ptr& thrown) {
         std::rethrow_exception(thrown);
     } catch (const retry_after_hint& hint) {
         return hint.retry_after();
+    } catch (const rejected& refused) {
+        return refused.retry_after();
     } catch (...) {
         return nanos(0);
     }
@@ -59,7 +61,7 @@ nanos hint_of(const outcome_of<R>& o) {
     return nanos(0);
 }
 
-/// Whether what ended so is to be tried again.
+/// Whether an attempt that ended like this is to be repeated.
 inline bool is_worth_another(const outcome& o, ending e, bool when_open) noexcept {
     if (o.rejection() == errc::circuit_open) return when_open;
     return o.rejection() != errc{} || e == ending::failed;
@@ -71,8 +73,8 @@ struct retry_frame {
     std::int64_t made = 1;
     delay_sequence<Backoff> delays{};
 
-    /// What is left to ask about a failure that is worth another attempt: whether the call may go on and the next delay
-    /// fits in what is left of it.
+    /// Says whether a failure that is worth another attempt gets one: if the call was not stopped, and has a delay, the
+    /// time for it and a retry left.
     template <class R>
     verdict another(const Backoff& backoff, call& c, const outcome_of<R>& o) {
         if (c.stop_requested()) return verdict::keep();

@@ -16,7 +16,7 @@ concept carries_rejection = requires(const X& error) {
     { error.reason() } -> std::same_as<errc>;
 };
 
-/// Whether an error means `std::errc::operation_canceled`: nobody waits for the result.
+/// Whether an error means `std::errc::operation_canceled`: nobody wants the result any more.
 template <class X>
 bool is_cancelled([[maybe_unused]] const X& error) noexcept {
     if constexpr (std::same_as<X, std::errc>) {
@@ -29,8 +29,8 @@ bool is_cancelled([[maybe_unused]] const X& error) noexcept {
     }
 }
 
-/// Whether an error says nothing about the health of what was called: it was cancelled, or a policy of a pipeline
-/// further in refused the call. What `is_about_callee()` says something.
+/// Whether an error says nothing about the health of what was called: the call was cancelled, or refused by a policy of
+/// a pipeline further in, unless that rejection `is_about_callee()`.
 template <class X>
 bool says_nothing(const X& error) noexcept {
     if constexpr (std::same_as<X, errc>) {
@@ -46,7 +46,7 @@ bool says_nothing(const X& error) noexcept {
     }
 }
 
-/// What `judge` says of the code of a `std::system_error`; of no other exception.
+/// What `judge` says of the code of a `std::system_error`; false for any other exception.
 template <class Judge>
 bool of_code([[maybe_unused]] const std::exception_ptr& thrown, [[maybe_unused]] Judge judge) noexcept {
 #if KEEL_HAS_EXCEPTIONS
@@ -62,7 +62,7 @@ bool of_code([[maybe_unused]] const std::exception_ptr& thrown, [[maybe_unused]]
 #endif
 }
 
-/// The same of exceptions: of a `std::system_error` with such a code, which `keel::rejected` is one of.
+/// The same for exceptions: those derived from `std::system_error`, as `keel::rejected` is, with such a code.
 inline bool exception_says_nothing(const std::exception_ptr& thrown) noexcept {
     return of_code(thrown, says_nothing<std::error_code>);
 }

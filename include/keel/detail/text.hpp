@@ -10,7 +10,7 @@
 
 namespace keel::detail {
 
-/// Text that is put together in constant evaluation too. What does not fit is left out.
+/// Text that can be put together in constant evaluation too. What does not fit is cut off.
 template <std::size_t Capacity>
 class text {
   public:

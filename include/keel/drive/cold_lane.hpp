@@ -1,6 +1,7 @@
 #pragma once
 // SPDX-License-Identifier: BSL-1.0
 
+#include "../call.hpp"
 #include "../detail/macros.hpp"
 #include "function.hpp"
 #include "walk.hpp"

@@ -101,10 +101,9 @@ class lanes {
             if (admit_all(c, fr, admitted, indices{})) [[likely]]
                 return run_admitted<Channel>(c, f, fr);
             const junction at{admitted, 0, false, knows_now};
-            if constexpr (parts::can_start_over)
+            if (parts::leave_nothing + 1 >= size || admitted <= parts::leave_nothing)
                 return turned_away<Channel, F>(f, c.entered(), at);
-            else
-                return go_on<Channel, F>(f, {c.leave(), fr}, at);
+            return go_on<Channel, F>(f, {c.leave(), fr}, at);
         } else {
             return go_on<Channel, F>(f, {c.leave(), fr}, {});
         }
@@ -190,7 +189,7 @@ class lanes {
     }
     template <std::size_t I>
     KEEL_ALWAYS_INLINE admission fast_refuse(call& c) noexcept {
-        if constexpr (hooks_of<I>::has_fast_refuse) {
+        if constexpr (I <= parts::leave_nothing && hooks_of<I>::has_fast_refuse) {
             if (all_let_pass<I>(std::make_index_sequence<I>())) return hooks<I>().fast_refuse(c);
         }
         return proceed;

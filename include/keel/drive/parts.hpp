@@ -117,6 +117,8 @@ struct parts<std::index_sequence<I...>, chain<P...>, Clock> {
     template <literal Name>
     static constexpr std::size_t index_of() noexcept {
         constexpr bool named[sizeof...(P) + 1] = {goes_by<P, Name>...};
+        static_assert((std::size_t{goes_by<P, Name>} + ...) <= 1,
+                      "keel: several policies of this chain have that name");
         std::size_t i = 0;
         while (i < sizeof...(P) && !named[i])
             ++i;
@@ -132,8 +134,15 @@ struct parts<std::index_sequence<I...>, chain<P...>, Clock> {
         return i;
     }();
 
-    /// Whether a call that is not admitted may begin anew: all policies but the last leave nothing to give back.
-    static constexpr bool can_start_over = ((I + 1 == sizeof...(P) || can_let_pass<P>) && ...);
+    /// How many policies, from the outside in, leave nothing to give back. A call that the next one does not admit may
+    /// begin anew, and so may one that any of these does not.
+    static constexpr std::size_t leave_nothing = [] {
+        constexpr bool leaves_nothing[] = {can_let_pass<P>..., false};
+        std::size_t i = 0;
+        while (leaves_nothing[i])
+            ++i;
+        return i;
+    }();
 
     /// The frames that the express lane fills in. The fewer, the less its exits have to save: were these large,
     /// compilers would not inline the caller of a pipeline.

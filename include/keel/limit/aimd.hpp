@@ -7,7 +7,7 @@
 namespace keel {
 
 /// Adds `increase` to the limit after each window in which it was used, and multiplies it by `backoff` after each in
-/// which too many calls failed. Looks at no latency: what is slow must fail, by a `timeout` further in.
+/// which too many calls failed. Does not look at latency: slow calls must be made to fail, by a `timeout` further in.
 ///
 /// Chiu and Jain, "Analysis of the increase and decrease algorithms for congestion avoidance in computer networks"
 /// (1989).

@@ -13,18 +13,22 @@ namespace keel {
 /// callee's capacity waits there, and shows as latency.
 ///
 /// After each window in which the limit was used, it moves by the share `smoothing` towards limit x gradient +
-/// sqrt(limit), with gradient = tolerance x usual latency / latency of the window, held to 0.5 and 1. It comes to rest
-/// where latency is tolerance / (1 - 1 / sqrt(limit)) times the usual.
+/// sqrt(limit), with gradient = tolerance x usual latency / latency of the window, held between 0.5 and 1. It comes to
+/// rest where latency is tolerance / (1 - 1 / sqrt(limit)) times the usual.
 ///
 /// The usual latency is an exponential average over `long_windows`; while it is more than twice that of the window, it
-/// comes down by a twentieth each time. Under load that lasts it would drift up to whatever the queue takes. So after
-/// `probe_every` windows of use, and at first, the limit is a quarter until a window has seen calls that began under
-/// it: theirs is the usual latency then.
+/// comes down by a twentieth each time. Under sustained load it would drift up until the time in the callee's queue
+/// passes for usual. So at the start, and after every `probe_every` windows of use, the limit is lowered to a quarter
+/// until calls that began under it have ended: their latency is the usual one from then on, and
+/// the limit is what it was before.
+///
+/// A window with too many failures raises no limit and teaches no latency. Before any other it lowers the limit by a
+/// tenth, so that a process that starts during an overload does not add to it.
 ///
 /// The average, the rule and its guards are those of `Gradient2Limit` in Netflix's concurrency-limits, the probes in
 /// the manner of Cardwell et al., "BBR: Congestion-Based Congestion Control" (2016).
 struct gradient {
-    double tolerance = 1.5; ///< how many times the usual a latency is no cause to lower the limit; 1 to 10
+    double tolerance = 1.5; ///< latencies up to so many times the usual do not lower the limit; 1 to 10
     double smoothing = 0.2; ///< above 0, at most 1
     int long_windows = 600; ///< over how many windows the usual latency is averaged; 1 to 1e6
     int probe_every = 60;   ///< windows in which the limit was used, between two probes; 4 to 1e6
@@ -40,7 +44,7 @@ struct gradient {
     double next(memory& m, double limit, const limit_window& w) const noexcept {
         const auto latency = static_cast<double>(w.latency.count);
         if (m.before_probe > 0) {
-            // Twice, for some took longer than the mean.
+            // Twice the mean, because some calls take longer than it.
             const bool saw_it = m.probing_for >= 2 * latency;
             m.probing_for += static_cast<double>(w.length.count);
             if (!saw_it) return limit;
@@ -49,7 +53,9 @@ struct gradient {
             return std::exchange(m.before_probe, 0);
         }
         if (!w.failing) average(m, latency);
-        if (!w.used || m.usual == 0) return limit;
+        if (!w.used) return limit;
+        // Calls fail, and nobody knows yet how long one takes that does not.
+        if (m.usual == 0) return limit * 0.9;
         if (++m.used_since_probe >= probe_every) {
             m.before_probe = limit;
             m.probing_for = 0;

@@ -16,14 +16,16 @@ struct limit_window {
     bool failing = false; ///< more of them failed than `failure_rate`
 };
 
-/// How a limit follows from what was seen under it: a structural value with
+/// How the next limit follows from what was seen under the last one: a structural value with these members.
 ///
-///     struct memory                             what it remembers from window to window
+///     struct memory
+///         What it remembers from window to window.
 ///     double next(memory&, double limit, const limit_window&) const noexcept
-///                                               the limit from here on, before it is held to `min` and `max`; called
-///                                               by one thread at a time
-///     static constexpr bool uses_latency        whether calls are timed
-///     constexpr void check(detail::checker&) const noexcept   looks for values out of range
+///         The limit from here on, before it is held between `min` and `max`. Called by one thread at a time.
+///     static constexpr bool uses_latency
+///         Whether calls are timed.
+///     constexpr void check(detail::checker&) const noexcept
+///         Looks for values out of range.
 template <class S>
 concept limit_strategy = std::copy_constructible<S> && std::default_initializable<typename S::memory> &&
                          requires(const S& s, typename S::memory& m, const limit_window& w, detail::checker& c) {

@@ -13,11 +13,11 @@
 
 namespace keel {
 
-/// At most `limit` calls in each `period`, counted from the limiter's making: the rules of Resilience4j's
-/// `AtomicRateLimiter`. The end of one period and the start of the next together see up to twice the limit.
+/// At most `limit` calls in each `period`, the first of which begins when the limiter is made: the rules of
+/// Resilience4j's `AtomicRateLimiter`. Up to twice the limit can pass around the end of a period.
 ///
-/// A call that waits takes permits of the periods to come. So one that asks for more than `limit` is granted if its
-/// last permit comes within `max_wait`, and never without a wait.
+/// A call that waits takes permits of later periods. So one that asks for more than `limit` is granted if its last
+/// permit comes within `max_wait`, and never without a wait.
 struct fixed_window {
     int limit = 50;                         ///< permits per `period`; at least 1, and at most one a nanosecond
     nanos period = std::chrono::seconds(1); ///< above 0, at most 100 years
@@ -57,10 +57,10 @@ struct fixed_window::pace {
 /// The permits of a `fixed_window`, in one word. Thread-safe. What is granted takes one successful compare-exchange,
 /// what is refused or costs 0 no read-modify-write. A cost below 0 or above 2^31 is always refused.
 ///
-/// Permits are numbered: cycle n has those from n x limit up to (n + 1) x limit. The word is the number of the next one
-/// that nobody has; where it stands in a cycle to come, calls have reserved, and where it stands in one that is over,
-/// what was left of that is forgotten. A clock that goes back finds itself in the latest cycle, or where calls wait for
-/// permits, these still to come.
+/// Permits are numbered: cycle n has those from n x limit to (n + 1) x limit - 1. The word is the number of the next
+/// one that is free. If that is in a later cycle, calls have reserved permits; if it is in an earlier one, what was
+/// left of that cycle has expired. When a clock goes back, the latest cycle stays the current one; where calls can
+/// wait, its permits are yet to come.
 template <class Atomics>
 class fixed_window::permits {
   public:
@@ -97,13 +97,14 @@ class fixed_window::permits {
                 return {true, wait, seen, next};
         }
     }
-    /// Of a reservation that is not used. Only if nobody has taken permits since; otherwise they are lost.
+    /// Gives back the permits of a reservation that is not used, if nobody has taken any since; otherwise they are
+    /// lost. Returns whether it did.
     bool give_back(const rate_reservation& r) noexcept {
         std::int64_t seen = r.after;
         return next_.compare_exchange_strong(seen, r.before, std::memory_order_relaxed, std::memory_order_relaxed);
     }
 
-    /// How long who takes `cost` permits now has to wait for them, to the nanosecond.
+    /// How long a call that takes `cost` permits now has to wait for them, to the nanosecond.
     KEEL_ALWAYS_INLINE nanos wait_for(const pace& p, time_point now, std::int64_t cost) const noexcept {
         if (cost == 0) return nanos(0);
         if (is_beyond_any(cost)) return detail::never_conforms;
@@ -127,18 +128,19 @@ class fixed_window::permits {
         const std::int64_t since = detail::in_reach(now) - start_;
         return since > 0 ? since : 0;
     }
-    // The first permit of the cycle that `now` lies in. At most one a nanosecond: no number is larger than the time.
+    // The first permit of the cycle that `now` lies in. There is at most one permit a nanosecond, so no number exceeds
+    // the time.
     KEEL_ALWAYS_INLINE std::int64_t begun_at(const pace& p, time_point now) const noexcept {
         return since_start(now) / p.period * p.limit;
     }
-    // Of this cycle, or of a later one that somebody else has found begun: a call that read the clock right before is
-    // not refused for it. Where calls wait, permits of a cycle to come say nothing of the time.
+    // The first permit of this cycle, or of a later one that another thread has seen begin: a call that read the clock
+    // just before is not refused for that. Where calls can wait, the word may be in a later cycle for another reason.
     KEEL_ALWAYS_INLINE static std::int64_t first_of(const pace& p, std::int64_t begun, std::int64_t next) noexcept {
         if (!p.has_waits && next > begun + p.limit) [[unlikely]]
             return (next - 1) / p.limit * p.limit;
         return begun;
     }
-    // Until the cycle begins that the last of the permits before `next` belongs to.
+    // How long until the cycle of permit `next - 1` begins.
     KEEL_ALWAYS_INLINE nanos wait_until_last(std::int64_t next, std::int64_t first, const pace& p,
                                              time_point now) const noexcept {
         if (next <= first + p.limit) return nanos(0);

@@ -49,7 +49,7 @@ struct gcra {
     __extension__ using wide = __int128;
 };
 
-/// What is computed of a valid configuration once. A tick is per / (per - odd) ns long.
+/// What is computed once from a valid configuration. A tick is per / (per - odd) ns long.
 struct gcra::pace {
     std::int64_t per;      ///< in nanoseconds
     std::int64_t odd;      ///< what is left of `per` when it is shared out in whole nanoseconds
@@ -76,7 +76,7 @@ struct gcra::pace {
         if (shorter < wide{whole} * per) --whole;
         return {ns - whole - (shorter != wide{whole} * per), ns - whole};
     }
-    /// From `t` until a tick has begun.
+    /// How long from `t` until a tick begins.
     constexpr nanos until(std::int64_t tick, time_point t) const noexcept {
         const wide begun = odd == 0 ? wide{tick} : (wide{tick} * per + (tick > 0 ? per - odd - 1 : 0)) / (per - odd);
         const wide left = begun - detail::in_reach(t);
@@ -98,7 +98,7 @@ struct gcra::pace {
 /// The permits of a `gcra`, in one word: TAT, in ticks. Thread-safe. What is granted takes one successful
 /// compare-exchange, what is refused or costs 0 no read-modify-write. A cost below 0 or above `burst` never conforms.
 ///
-/// Against a clock that goes back, permits only come later.
+/// When a clock goes back, permits come later and never sooner.
 template <class Atomics>
 class gcra::permits {
   public:
@@ -134,14 +134,15 @@ class gcra::permits {
                 return {true, wait, seen, next};
         }
     }
-    /// Of a reservation that is not used. Only if nobody has taken permits since: to those the later ones are promised,
-    /// and permits that came back before them would be two at a time. Otherwise they are lost.
+    /// Gives back the permits of a reservation that is not used, if nobody has taken any since; otherwise they are
+    /// lost: later ones are promised already, and earlier ones that came back would let two calls through at a time.
+    /// Returns whether it did.
     bool give_back(const rate_reservation& r) noexcept {
         std::int64_t seen = r.after;
         return tat_.compare_exchange_strong(seen, r.before, std::memory_order_relaxed, std::memory_order_relaxed);
     }
 
-    /// How long who takes `cost` permits now has to wait for them, to the nanosecond.
+    /// How long a call that takes `cost` permits now has to wait for them, to the nanosecond.
     KEEL_ALWAYS_INLINE nanos wait_for(const pace& p, time_point now, std::int64_t cost) const noexcept {
         if (cost == 0) return nanos(0);
         if (!p.holds(cost)) return detail::never_conforms;

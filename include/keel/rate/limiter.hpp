@@ -35,7 +35,7 @@ class rate_limiter {
     rate_reservation try_acquire(time_point now, std::int64_t cost = 1) noexcept {
         return permits_.reserve(pace_, now, cost, limit_.max_wait);
     }
-    /// Returns what was granted and is not used, if nobody has come since. Says whether it did.
+    /// Gives back what was granted and is not used, unless somebody has taken permits since. Returns whether it did.
     bool give_back(const rate_reservation& r) noexcept { return permits_.give_back(r); }
 
     /// How many permits can be had without a wait. Below 0 where calls wait for theirs.

@@ -22,8 +22,8 @@ struct [[nodiscard]] rate_reservation {
     constexpr explicit operator bool() const noexcept { return granted; }
 };
 
-/// How permits come: a configuration with `validate()` and `max_wait`, what is computed of it once (`pace`), and the
-/// `permits<Atomics>` themselves, in one word. See `gcra`.
+/// An algorithm of rate limiting: a configuration with `validate()` and `max_wait`, what is computed from it once
+/// (`pace`), and the state, in one word (`permits<Atomics>`). See `gcra`.
 template <class L>
 concept rate_algorithm = std::copyable<L> && requires(const L& limit) {
     typename L::pace;
@@ -33,11 +33,11 @@ concept rate_algorithm = std::copyable<L> && requires(const L& limit) {
 
 namespace detail {
 
-/// Longer than any wait that helps: the call asks for more permits than there ever are at once.
+/// The wait of a call that asks for more permits than there can ever be at once.
 inline constexpr nanos never_conforms = nanos::max();
 
-/// The time in nanoseconds, as far as 90 years from the clock's epoch; beyond, it stands still. So what limiters add to
-/// it, at most twice `longest`, can't overflow.
+/// The time in nanoseconds, held within 90 years of the clock's epoch, so that what limiters add to it, at most twice
+/// `longest`, can't overflow.
 constexpr std::int64_t in_reach(time_point t) noexcept {
     constexpr std::int64_t far = std::chrono::nanoseconds(std::chrono::hours(24 * 365 * 90)).count();
     const std::int64_t ns = t.time_since_epoch().count();

@@ -14,7 +14,7 @@ namespace keel {
 struct std_atomics {
     template <class T>
     using atomic = std::atomic<T>;
-    /// Of a circuit's state: how many generations there are before their numbers come round.
+    /// The width of the number of a circuit's generation, which wraps.
     static constexpr unsigned generation_bits = 20;
     static void fence(std::memory_order order) noexcept { std::atomic_thread_fence(order); }
 

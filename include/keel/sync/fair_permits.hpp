@@ -13,8 +13,8 @@
 namespace keel {
 namespace detail {
 
-/// `places given out:32 | places in line:11 | claims:21`. A claim is a permit that is out, or that somebody who is just
-/// being turned away has yet to give back.
+/// `places given out:32 | places in line:11 | claims:21`. A claim is a permit that is taken, or one that a caller who
+/// is just being refused has yet to give back.
 struct permit_word {
     std::uint64_t bits = 0;
 
@@ -30,15 +30,15 @@ struct permit_word {
 
 } // namespace detail
 
-/// Permits, all in one atomic word, and a line of those who wait for one: first come, first served. Nobody is woken:
-/// who stands in line looks now and then whether a permit has been handed over to its place. How many permits there
-/// are is said with each call, at most `most_permits`, and by all users alike.
+/// Permits, all in one atomic word, and a line of callers that wait for one: first come, first served. Nobody is woken:
+/// a waiting caller looks now and then whether a permit has been handed over to its place. How many permits there are,
+/// at most `most_permits`, is passed with each call, and must always be the same.
 ///
 /// Thread-safe and lock-free. What the holder of a permit did before it gave that back is visible to the next one.
 ///
-/// `Places` bounds the line, a power of two from 2 to 1024. Numbers of places come round after 2^`TicketBits`: one who
-/// waits mistakes a hand-over only if it looks next after exactly so many others have been in line, which takes 40 s
-/// of nothing else.
+/// `Places` bounds the line, a power of two from 2 to 1024. The numbers of places wrap after 2^`TicketBits`: a waiting
+/// caller misses a hand-over only if exactly so many others have been in line between two of its looks, which takes 40
+/// s of nothing else.
 template <std::uint32_t Places, class Atomics = std_atomics, unsigned TicketBits = 32>
 class fair_permits {
     static_assert(std::has_single_bit(Places) && Places >= 2 && Places <= 1024,
@@ -47,21 +47,21 @@ class fair_permits {
 
   public:
     static constexpr std::uint32_t places = Places;
-    /// Half of what the word can count: the rest is for claims of threads that are just being turned away.
+    /// Half of what the word can count: the rest is for claims of callers that are just being refused.
     static constexpr std::uint32_t most_permits = 1'000'000;
 
-    /// A place in line. Its owner ends it by one of: `is_handed_over` said true, `leave` said true.
+    /// A place in line. It ends when `is_handed_over` returns true, or `leave` is called.
     enum class ticket : std::uint32_t {};
 
     constexpr fair_permits() = default;
     fair_permits(const fair_permits&) = delete;
     fair_permits& operator=(const fair_permits&) = delete;
 
-    /// Takes a permit that is free, unless somebody is in line: one read-modify-write, or none where it says no at
-    /// once. Says no also if as many others as there are permits have one or are asking just now, so of several who
-    /// come at once for the last one, one gets it.
+    /// Takes a permit that is free, unless somebody is in line: one read-modify-write, or none where it refuses at
+    /// once. For a moment, others who are just asking count as if they had permits; but of several who ask at once for
+    /// the last one, one gets it.
     KEEL_ALWAYS_INLINE bool try_take(std::uint32_t permits) noexcept {
-        // Without this look, those who are turned away would keep the word from those who give back.
+        // Without this look, callers that are refused would contend for the word with those that give back.
         if (!word{word_.load(std::memory_order_relaxed)}.has_free(permits)) [[unlikely]]
             return false;
         // Acquire pairs with the release in give_back().
@@ -69,7 +69,7 @@ class fair_permits {
         return before.has_free(permits) || keep_claim(permits);
     }
 
-    /// Whether `try_take` would say no.
+    /// Whether `try_take` would refuse.
     KEEL_ALWAYS_INLINE bool is_full(std::uint32_t permits) const noexcept {
         return !word{word_.load(std::memory_order_relaxed)}.has_free(permits);
     }
@@ -83,7 +83,7 @@ class fair_permits {
 
     enum class entry { took_permit, in_line, line_is_full };
 
-    /// Takes a permit, or a place in line, whose `ticket` it tells.
+    /// Takes a permit, or a place in line, whose ticket it puts into `mine`.
     KEEL_COLD entry enter(std::uint32_t permits, ticket& mine) noexcept {
         word seen{word_.load(std::memory_order_relaxed)};
         for (;;) {
@@ -120,7 +120,7 @@ class fair_permits {
         return turn(place_of(t)).load(std::memory_order_acquire) != turn_of(place_of(t));
     }
 
-    /// Leaves the line; or says false: a permit has been handed over already.
+    /// Leaves the line. Returns false if a permit has been handed over already: it is the caller's then.
     KEEL_COLD bool leave(ticket t) noexcept {
         std::uint32_t expected = turn_of(place_of(t));
         if (turn(place_of(t)).compare_exchange_strong(expected, expected | gone, std::memory_order_relaxed)) {
@@ -131,7 +131,7 @@ class fair_permits {
         return !is_handed_over(t);
     }
 
-    /// How many stand in line before this place, those included who left and have not been removed yet.
+    /// How many are in line before this place, including those that have left and have not been removed yet.
     std::uint32_t ahead_of(ticket t) const noexcept {
         const word seen{word_.load(std::memory_order_relaxed)};
         const std::uint32_t ahead = (place_of(t) - first_in(seen)) & ticket_mask;
@@ -139,12 +139,13 @@ class fair_permits {
         return ahead < seen.in_line() ? ahead : 0;
     }
 
-    /// Permits that are out. Any time, from any thread.
+    /// Permits that are taken. Any time, from any thread.
     std::uint32_t in_use(std::uint32_t permits) const noexcept {
         const std::uint32_t claims = word{word_.load(std::memory_order_relaxed)}.claims();
         return claims < permits ? claims : permits;
     }
-    /// Places in line, with those who left behind somebody who still waits. Any time, from any thread.
+    /// Places in line, including those of callers that have left behind one that still waits. Any time, from any
+    /// thread.
     std::uint32_t waiting() const noexcept { return word{word_.load(std::memory_order_relaxed)}.in_line(); }
 
   private:

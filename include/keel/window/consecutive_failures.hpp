@@ -15,13 +15,13 @@
 namespace keel {
 
 struct consecutive_failures_options {
-    bool count_overdue = false; ///< calls count as slow, and so as failures, while they are under way
-    std::size_t shards = 16;    ///< where they do: threads that count them without an atomic read-modify-write; 128
+    bool count_overdue = false; ///< overdue calls count as slow, and so as failures, while they are in flight
+    std::size_t shards = 16;    ///< with `count_overdue`: threads that count without an atomic read-modify-write; 128
                                 ///< bytes each
 };
 
 /// Failures in a row, across all threads; a slow call counts as one. A success reads the count, and writes only where
-/// it is not zero: healthy calls of a pipeline are in no statistics.
+/// it is not zero; so healthy calls of a pipeline are not in the statistics.
 template <consecutive_failures_options Options = consecutive_failures_options{}>
 struct basic_consecutive_failures {
     int failures = 5; ///< at least 1
@@ -50,8 +50,8 @@ class basic_consecutive_failures<Options>::counts {
         return static_cast<std::uint32_t>(row_.load(std::memory_order_relaxed)) == 0;
     }
 
-    // The generation stands beside the count: a row is neither continued nor judged in another one. A result of an
-    // earlier one that was on its way when the next began may end a row, as a success in flight may.
+    // The generation stands beside the count, so that a row is neither continued nor judged in another generation. A
+    // result of an earlier one that was in flight when the next began may end a row, as a success in flight may.
     void record(const window&, call&, std::uint64_t generation, detail::graded g) noexcept {
         recorded_.fetch_add(1, std::memory_order_relaxed);
         if (!g.failed && !g.slow) return row_.store(generation << 32, std::memory_order_relaxed);
@@ -77,7 +77,7 @@ class basic_consecutive_failures<Options>::counts {
         return {.calls = failed, .failed = failed};
     }
 
-    /// All that were ever recorded: failures, slow calls and what ended a row of them.
+    /// All results that were ever recorded: failures, slow calls, and the successes that ended a row of them.
     std::uint64_t total() const noexcept { return recorded_.load(std::memory_order_relaxed); }
 
     // Each row stands beside its generation: there is nothing to forget.
@@ -85,13 +85,14 @@ class basic_consecutive_failures<Options>::counts {
     nothing so_far(const window&, call&) const noexcept { return {}; }
     void start_over(nothing) noexcept {}
 
-    /// Ends a row of another generation than this, which trips without one of its own.
+    /// Ends a row of any other generation, for a circuit that trips before this one has a row.
     void forget_all_but(std::uint64_t generation) noexcept {
         std::uint64_t seen = row_.load(std::memory_order_relaxed);
         if (seen >> 32 != generation) row_.compare_exchange_strong(seen, generation << 32, std::memory_order_relaxed);
     }
 
-    /// Ends the row, for who is about to begin a new generation by hand: an open circuit has none to tell rows apart.
+    /// Ends the row, before a change by hand begins a new generation: an open circuit has no generation to tell rows
+    /// apart by.
     void forget() noexcept { row_.fetch_and(~std::uint64_t{0xffff'ffff}, std::memory_order_relaxed); }
 
   private:

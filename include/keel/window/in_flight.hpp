@@ -15,9 +15,9 @@
 
 namespace keel::detail {
 
-/// How many calls are under way, by when they began: `generation:20 | epoch:16 | count:28`, the count signed, for a
-/// call may end on another thread than it began on. Whoever finds another generation or epoch than its own starts it
-/// over.
+/// How many calls that began in one slice of time are in flight: `generation:20 | epoch:16 | count:28`. The count is
+/// signed, because a call may end on another thread than it began on. A thread that finds another generation or epoch
+/// than its own starts the bucket over.
 struct in_flight_bucket {
     std::uint64_t word = 0;
 
@@ -28,7 +28,8 @@ struct in_flight_bucket {
     constexpr std::int64_t count() const noexcept { return static_cast<std::int64_t>(word << 36) >> 36; }
     /// How many buckets before `epoch` it was current.
     constexpr std::uint64_t age(std::uint64_t epoch) const noexcept { return (epoch - (word >> 28)) & 0xffff; }
-    /// By `most` at most: one that is further ahead was left behind so long ago that epochs have wrapped.
+    /// Whether it is ahead of `epoch`, by `most` at most: one that seems further ahead was left behind so long ago that
+    /// epochs have wrapped.
     constexpr bool lies_ahead(std::uint64_t epoch, std::uint64_t most) const noexcept {
         return age(epoch) > 0xffff - most;
     }
@@ -40,7 +41,7 @@ struct in_flight_bucket {
     static constexpr std::uint64_t count_mask = (std::uint64_t{1} << 28) - 1;
 };
 
-/// Whether `a` was begun after `b`: by a little, for a number that is further ahead is one from before they wrapped.
+/// Whether `a` began shortly after `b`: a number that is further ahead is from before they wrapped.
 template <unsigned GenerationBits = circuit_word::generation_bits>
 constexpr bool is_later_generation(std::uint64_t a, std::uint64_t b) noexcept {
     constexpr std::uint64_t mask = basic_circuit_word<GenerationBits>::generation_mask;
@@ -71,7 +72,8 @@ class in_flight_calls {
   public:
     using word = typename Atomics::template atomic<std::uint64_t>;
 
-    /// What this thread changes when a call begins, or ends that began at `began`: null if that needs more care.
+    /// The bucket that this thread has to change when a call that began at `began` begins or ends; null if that takes
+    /// more than a plain store.
     KEEL_ALWAYS_INLINE word* try_find(nanos limit, std::uint64_t generation, time_point began) noexcept {
         const std::uint32_t slot = Atomics::slot();
         if (slot >= Shards) [[unlikely]]
@@ -96,8 +98,8 @@ class in_flight_calls {
         count(limit, generation, began, now, -1);
     }
 
-    /// True once in each bucket and generation, for one thread: what was overdue at its start is overdue all through
-    /// it.
+    /// True for one caller in each bucket and generation: calls that are overdue at the start of a bucket are so to its
+    /// end, and no others become overdue.
     bool is_to_be_judged(nanos limit, std::uint64_t generation, time_point now) noexcept {
         const std::uint64_t mark = in_flight_bucket::of(generation, epoch(limit, now), 1).word;
         return judged_.load(std::memory_order_relaxed) != mark &&
@@ -109,7 +111,7 @@ class in_flight_calls {
         const std::uint64_t at = epoch(limit, now);
         std::int64_t sum = 0;
         for (const shard& s : shards_) {
-            // First: what a bucket held is never seen in both places, only for a moment in neither.
+            // Read first, so that what a bucket held is never seen in both places, only for a moment in neither.
             const remainder rest{s.rest.load(std::memory_order_acquire)};
             if (rest.generation() == generation) sum += rest.count();
             for (const word& each : s.buckets) {
@@ -125,7 +127,7 @@ class in_flight_calls {
     using remainder = in_flight_remainder<Atomics::generation_bits>;
 
     static constexpr std::uint64_t buckets_in_limit = 8;
-    // How many buckets go by at most between a reading of the clock and what is made of it.
+    // How many buckets go by at most between a reading of the clock and its use.
     static constexpr std::uint64_t slowest = 64;
     // A bucket that starts over held nothing but calls that are overdue.
     static constexpr std::size_t size = buckets_in_limit + 2;
@@ -152,12 +154,12 @@ class in_flight_calls {
     static in_flight_bucket changed(in_flight_bucket seen, std::uint64_t generation, std::uint64_t epoch,
                                     std::int64_t by, std::int64_t& left_over) noexcept {
         left_over = 0;
-        // A thread that was stopped since before the generation of the bucket began must not undo it.
+        // A thread that was stopped before the generation of the bucket began must not start it over.
         if (is_later_generation<Atomics::generation_bits>(seen.generation(), generation) && seen.count() != 0)
             return seen;
         if (seen.generation() != generation) return in_flight_bucket::of(generation, epoch, by);
         if (seen.age(epoch) == 0) return seen.plus(by);
-        // An empty one in which a call begins was left behind too.
+        // One that is ahead and empty was left behind, too.
         const bool is_ahead = seen.lies_ahead(epoch, slowest) && seen.count() != 0;
         left_over = is_ahead ? by : seen.count();
         return is_ahead ? seen : in_flight_bucket::of(generation, epoch, by);

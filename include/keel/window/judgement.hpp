@@ -23,7 +23,7 @@ struct window_counts {
 
 namespace detail {
 
-/// To look at a window whose circuit is in no generation, for it is open.
+/// For looking at the window of a circuit that is open, and so has no generation.
 inline constexpr std::uint64_t any_generation = ~std::uint64_t{0};
 
 /// A result, as a window counts it.

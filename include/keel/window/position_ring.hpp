@@ -7,7 +7,7 @@
 
 namespace keel::detail {
 
-/// What a ring says of its k-th latest position; `outdated` if others took its place meanwhile: to be asked again.
+/// What a ring says of its k-th latest position; `outdated` if it was overwritten meanwhile: to be asked again.
 enum class look_up { no, yes, outdated };
 
 /// The positions, in the sequence of all results, of the latest `Capacity` results of one kind. Positions only grow, so
@@ -16,7 +16,7 @@ template <std::size_t Capacity, class Atomics>
 class position_ring {
   public:
     /// Release: who sees that a result was noted sees its call, which is counted before; and who reads a position sees
-    /// that it was noted. That threads which note at once do not miss each other is the window's concern.
+    /// that it was noted. The window has to see to it that threads which note at the same time do not miss each other.
     void note(std::uint64_t position, bool marked) noexcept {
         const std::uint64_t turn = noted_.fetch_add(1, std::memory_order_release);
         positions_[turn % size].store(position << 1 | std::uint64_t{marked}, std::memory_order_release);
@@ -46,7 +46,7 @@ class position_ring {
         tally found;
         for (std::uint64_t i = 0; i < Capacity && i < noted; ++i) {
             const std::uint64_t entry = positions_[(noted - 1 - i) % size].load(std::memory_order_relaxed);
-            // One that was slow to note its position may stand among newer ones.
+            // Not the end: a thread that was slow to note its position may have left it among newer ones.
             if (entry >> 1 <= since) continue;
             ++found.all;
             found.marked += entry & 1;

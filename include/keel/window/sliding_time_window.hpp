@@ -22,7 +22,7 @@ namespace keel {
 struct sliding_time_window_options {
     std::size_t shards = 16;    ///< threads that count without an atomic read-modify-write
     std::size_t buckets = 16;   ///< the most that a window may have; 8 bytes each in each shard
-    bool count_overdue = false; ///< calls count as slow while they are under way; 128 bytes for each shard
+    bool count_overdue = false; ///< overdue calls count as slow while they are in flight; 128 bytes for each shard
 };
 
 /// The results of the last `span`: the current bucket, which is not over yet, and the `buckets - 1` before it. Buckets
@@ -69,14 +69,15 @@ struct bucket {
     /// How many buckets ago it was current at `now`; above 2^31 if it lies ahead.
     constexpr std::uint32_t age(std::uint32_t now) const noexcept { return now - epoch(); }
 
-    /// Whether it lies ahead of `now`: a result that comes late finds it so. One further ahead than any result is late
-    /// was left behind by a clock that leapt, for epochs wrap.
+    /// Whether it is ahead of `now`, as a result that comes late finds it. One that is further ahead than any result
+    /// can be late was left behind when the clock leapt: epochs wrap.
     constexpr bool is_ahead(std::uint32_t now) const noexcept {
         constexpr std::uint32_t latest = 1U << 20;
         return epoch() != now && epoch() - now < latest;
     }
 
-    /// With one more at `now`. A result that comes later than a whole window is lost, and so is one too many.
+    /// With one more result at `now`. Lost are a result that comes later than a whole window, and one for which there
+    /// is no room in the count.
     constexpr bucket plus_one(std::uint32_t now) const noexcept {
         if (now == epoch()) return is_full() ? *this : bucket{word + 1};
         return is_ahead(now) && count() != 0 ? *this : of(now, 1);
@@ -117,7 +118,7 @@ class basic_sliding_time_window<Options>::counts {
         if (g.failed) add_shared(failed_.buckets[index(w, c.now())], epoch(w, c.now()));
         if (g.slow) add_shared(slow_.buckets[index(w, c.now())], epoch(w, c.now()));
         if (g.failed && g.slow) add_shared(slow_failed_.buckets[index(w, c.now())], epoch(w, c.now()));
-        // As in the count window: of those that are recorded at once, the last to come by here sees them all.
+        // As in the count window: of results that are recorded at the same time, the last to pass here sees them all.
         Atomics::fence(std::memory_order_seq_cst);
     }
 
@@ -148,7 +149,7 @@ class basic_sliding_time_window<Options>::counts {
         return c;
     }
 
-    /// All that were ever recorded; for a moment less what a bucket held that just starts over.
+    /// All results that were ever recorded; while a bucket starts over, without what it held.
     std::uint64_t total() const noexcept {
         std::uint64_t sum = 0;
         for (const shard& s : shards_) {
@@ -187,11 +188,11 @@ class basic_sliding_time_window<Options>::counts {
     struct alignas(cache_line) shard {
         typename Atomics::template atomic<std::int64_t> started{INT64_MIN};
         typename Atomics::template atomic<std::uint32_t> current{0};
-        word left{0}; // what the buckets of `calls` held that have started over
+        word left{0}; // what buckets of `calls` held before they started over
         ring calls{};
     };
 
-    // Where nothing was ever forgotten: more than a bucket ever holds. Zero would be an epoch that comes again.
+    // Nothing was ever forgotten: a count that no bucket ever reaches. Zero would be an epoch that comes again.
     static constexpr std::uint64_t no_start = 0xffff'ffff;
 
     // What only failures and slow calls touch: shared by all threads.
@@ -233,8 +234,8 @@ class basic_sliding_time_window<Options>::counts {
         mine.current.store(static_cast<std::uint32_t>(index(w, now)), std::memory_order_relaxed);
     }
 
-    // Release: who reads a failure sees its call, which is counted before.
-    // Returns how many results are no longer in the bucket.
+    // Returns how many results are no longer in the bucket. Release: who reads a failure sees its call, which is
+    // counted before.
     static std::uint32_t add_shared(word& w, std::uint32_t now) noexcept {
         detail::bucket seen{w.load(std::memory_order_relaxed)};
         for (;;) {

@@ -20,7 +20,7 @@ namespace keel {
 struct sliding_window_options {
     std::size_t shards = 16;    ///< threads that count without an atomic read-modify-write; 64 bytes each
     std::size_t failures = 256; ///< failures, or slow calls, that trip the largest window; 16 bytes each
-    bool count_overdue = false; ///< calls count as slow while they are under way; 128 bytes for each shard
+    bool count_overdue = false; ///< overdue calls count as slow while they are in flight; 128 bytes for each shard
 };
 
 /// The last `calls` results, exactly. A success costs one plain addition in a cache line of this thread: it can never
@@ -68,8 +68,9 @@ class basic_sliding_window<Options>::counts {
             if (g.failed) failures_.note(position, g.slow);
             if (g.slow) slow_.note(position, g.failed);
         }
-        // Of those that are recorded at once, the last to come by here sees them all. Without, each could judge before
-        // it sees the others, and the trip would be lost; a success too can be the one that reaches the minimum.
+        // Of results that are recorded at the same time, the last to pass this fence sees them all. Without it each
+        // could judge before it sees the others, and the trip would be lost. A success may reach the minimum, so it
+        // passes, too.
         Atomics::fence(std::memory_order_seq_cst);
     }
 
@@ -106,7 +107,7 @@ class basic_sliding_window<Options>::counts {
         const extent e = held(w, new_ones);
         const auto failed = failures_.after(e.since, noted_failed);
         const auto slow = slow_.after(e.since, noted_slow);
-        // Two that are recorded at once may note one position.
+        // Two results that are recorded at the same time may note the same position.
         return {e.size + new_ones, detail::lesser(failed.all, e.size), detail::lesser(slow.all, e.size) + new_ones,
                 detail::lesser(failed.marked, e.size)};
     }

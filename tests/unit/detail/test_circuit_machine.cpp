@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <utility>
 
@@ -58,6 +59,20 @@ TEST_CASE("of two results that fill the minimum at once, both are counted, and t
     CHECK(c.totals().successes == 3);
 }
 
+TEST_CASE("a failure that trips is overtaken by a success that leaves the circuit closed, and trips it all the same") {
+    circuit<> c({.failure_rate = 0.5, .minimum_calls = 2});
+    c.it.try_acquire().success();
+    auto first = c.it.try_acquire(), second = c.it.try_acquire();
+    before_exchange = [&] {
+        second.success();
+        CHECK(c.it.state() == circuit_state::closed);
+    };
+    first.failure();
+    CHECK(!before_exchange);
+    CHECK(c.it.state() == circuit_state::open);
+    CHECK(c.totals().opens == 1);
+}
+
 TEST_CASE("of two probes that succeed at once, both are counted") {
     circuit<> c({.half_open_calls = 3});
     c.it.half_open();
@@ -83,6 +98,41 @@ TEST_CASE("a probe's success closes the circuit though its permit is taken over 
     CHECK(!before_look);
     CHECK(c.it.state() == circuit_state::closed);
     CHECK(c.totals().successes == 1);
+}
+
+TEST_CASE("a probe's success that would close the circuit is late where others are probing meanwhile") {
+    circuit<> c({.half_open_calls = 1});
+    c.it.half_open();
+    auto first = c.it.try_acquire();
+    before_look = [&] { c.it.half_open(); };
+    first.success();
+    CHECK(!before_look);
+    CHECK(c.it.state() == circuit_state::half_open);
+    CHECK(c.it.stats().window.calls == 0);
+    CHECK(c.totals().late == 1);
+}
+
+TEST_CASE("a change by hand that another overtakes forgets nothing that is recorded since") {
+    circuit<> c({.minimum_calls = 2});
+    before_exchange = [&] {
+        before_look = [&] {
+            c.it.close();
+            c.it.try_acquire().failure();
+        };
+    };
+    c.it.close();
+    CHECK(!before_look);
+    CHECK(c.it.stats().window.failed == 1);
+}
+
+TEST_CASE("a result is late in an open circuit though the end of its period has the bits of its generation") {
+    circuit<> c({.failure_rate = 1, .minimum_calls = 1, .open_for = keel::nanos(std::int64_t{1} << 35)});
+    auto late = c.it.try_acquire();
+    c.it.try_acquire().failure();
+    REQUIRE(c.it.state() == circuit_state::open);
+    late.failure();
+    CHECK(c.totals().late == 1);
+    CHECK(c.totals().failures == 1);
 }
 
 TEST_CASE("a call that finds others overdue, and is overtaken by a change by hand, goes by that") {

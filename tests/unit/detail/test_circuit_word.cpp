@@ -14,6 +14,7 @@ static_assert(word::warming(3).steady().unsteady() == word::warming(3));
 static_assert(word::half_open(9, 4).with_grant().is_half_open() && !word::half_open(9, 4).is_closed());
 static_assert(word::half_open(9, 4).generation() == 9 && word::half_open(9, 4).retrips() == 4);
 static_assert(word::open(time_point(5s), 40).is_open() && word::open(time_point(5s), 40).retrips() == 31);
+static_assert(word::open(time_point(5s), 3).retrips() == 3);
 
 TEST_CASE("a generation wraps within its bits, however few they are") {
     using small = keel::detail::basic_circuit_word<2>;

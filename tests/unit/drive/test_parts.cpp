@@ -44,11 +44,12 @@ TEST_CASE("a chain rides the express lane if each of its policies does") {
     CHECK(!parts<cold>::express);
 }
 
-TEST_CASE("a call may begin anew if all but the innermost policy leave nothing to give back") {
-    CHECK(parts<timeout, retry, breaker>::can_start_over);
-    CHECK(parts<breaker>::can_start_over);
-    CHECK(!parts<breaker, timeout>::can_start_over);
-    CHECK(!parts<timeout, cold, breaker>::can_start_over);
+TEST_CASE("a call may begin anew as far in as policies leave nothing to give back") {
+    CHECK(parts<timeout, retry, breaker>::leave_nothing == 2);
+    CHECK(parts<timeout, retry>::leave_nothing == 2);
+    CHECK(parts<breaker>::leave_nothing == 0);
+    CHECK(parts<breaker, timeout>::leave_nothing == 0);
+    CHECK(parts<timeout, cold, breaker>::leave_nothing == 1);
 }
 
 TEST_CASE("the rejections of a chain are those of its policies, in order, each once") {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "support/flights.hpp"
+#include "support/naive_limit.hpp"
+#include "support/seed.hpp"
 
 #include <keel/limit.hpp>
 
@@ -10,7 +12,6 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <optional>
 #include <random>
 #include <vector>
@@ -20,68 +21,6 @@ using namespace std::chrono_literals;
 // Random calls that overlap, beside a limit as one would explain it.
 
 namespace {
-
-template <class Strategy>
-struct naive_limit {
-    struct call {
-        std::int64_t took;
-        bool failed;
-    };
-    keel::limit_config<Strategy> config;
-    double limit = config.initial;
-    int inside = 0;
-    std::vector<call> ended{}; // in this window
-    std::optional<std::int64_t> begun{}, ends{};
-    bool used = false;
-    std::int64_t latency = 0;
-    typename Strategy::memory memory{};
-
-    int allowed() const { return static_cast<int>(limit); }
-    bool begin() {
-        if (inside >= allowed()) return false;
-        ++inside;
-        used = used || 2 * inside >= allowed();
-        return true;
-    }
-    void end(std::int64_t now, std::int64_t took, bool failed) {
-        --inside;
-        if (!Strategy::uses_latency) took = 0;
-        if (failed) took = std::max(took, latency);
-        ended.push_back({took, failed});
-        if (ends && now < *ends) return;
-        if (ends && std::ssize(ended) >= config.minimum_calls) {
-            judge(now);
-            begun = now;
-        }
-        if (!begun) begun = now;
-        ends = now + config.window.count;
-    }
-    void judge(std::int64_t now) {
-        std::int64_t sum = 0;
-        double failures = 0;
-        for (const call& c : ended) {
-            sum += c.took;
-            failures += c.failed;
-        }
-        const auto calls = static_cast<double>(ended.size());
-        latency = sum / std::ssize(ended);
-        const keel::limit_window w{.length = keel::nanos(now - *begun),
-                                   .latency = keel::nanos(std::max<std::int64_t>(latency, 1)),
-                                   .used = used || 2 * inside >= allowed(),
-                                   .failing = failures > config.failure_rate * calls};
-        if constexpr (std::same_as<Strategy, keel::aimd>) {
-            if (w.failing)
-                limit *= config.strategy.backoff;
-            else if (w.used)
-                limit += config.strategy.increase;
-        } else {
-            limit = config.strategy.next(memory, limit, w);
-        }
-        limit = std::clamp<double>(limit, config.min, config.max);
-        ended.clear();
-        used = false;
-    }
-};
 
 template <class Strategy>
 keel::limit_config<Strategy> made_up(std::mt19937_64& random) {
@@ -102,7 +41,7 @@ void run_beside_model(std::uint64_t seed, int operations) {
     const auto below = [&](std::uint64_t n) { return random() % n; };
     const auto config = made_up<Strategy>(random);
     support::flights<keel::limit_policy<Strategy>, Express> p{keel::limit<Strategy>(config)};
-    naive_limit<Strategy> model{.config = config};
+    support::naive_limit<Strategy> model{.config = config};
     struct one {
         typename decltype(p)::flight flight;
         std::int64_t began;
@@ -154,21 +93,12 @@ void run_beside_model(std::uint64_t seed, int operations) {
     CHECK(refused > 0);
 }
 
-std::uint64_t first_seed() {
-    const char* given = std::getenv("KEEL_SEED");
-    return given != nullptr ? std::strtoull(given, nullptr, 10) : 1;
-}
-
-#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__ || !defined __OPTIMIZE__
-constexpr std::uint64_t rounds = 10;
-#else
-constexpr std::uint64_t rounds = 60;
-#endif
+constexpr std::uint64_t rounds = support::is_slow_build ? 10 : 60;
 
 } // namespace
 
 TEST_CASE_TEMPLATE("a limit does what the naive limit does, whatever overlaps", Strategy, keel::aimd, keel::gradient) {
-    for (std::uint64_t seed = first_seed(); seed < first_seed() + rounds; ++seed) {
+    for (std::uint64_t seed = support::first_seed(); seed < support::first_seed() + rounds; ++seed) {
         INFO("KEEL_SEED=", seed);
         run_beside_model<Strategy, true>(seed, 5000);
         run_beside_model<Strategy, false>(seed, 5000);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "support/naive_rate.hpp"
 #include "support/overtaken_atomics.hpp"
+#include "support/seed.hpp"
 
 #include <keel/rate/fixed_window.hpp>
 #include <keel/rate/limiter.hpp>
@@ -9,7 +10,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <cstdlib>
 #include <limits>
 #include <random>
 #include <string_view>
@@ -161,8 +161,7 @@ TEST_CASE("windows out of range are refused, and those at its edges are not") {
 }
 
 TEST_CASE("a window does what the rules say, one by one") {
-    const char* given = std::getenv("KEEL_SEED");
-    const std::uint64_t first = given != nullptr ? std::strtoull(given, nullptr, 10) : 1;
+    const std::uint64_t first = support::first_seed();
     for (std::uint64_t seed = first; seed < first + 400; ++seed) {
         CAPTURE(seed);
         std::mt19937_64 random(seed);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "support/naive_rate.hpp"
 #include "support/overtaken_atomics.hpp"
+#include "support/seed.hpp"
 
 #include <keel/rate/gcra.hpp>
 #include <keel/rate/limiter.hpp>
@@ -9,7 +10,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <cstdlib>
 #include <limits>
 #include <random>
 #include <string_view>
@@ -46,11 +46,6 @@ gcra drawn(std::mt19937_64& random) {
         c.max_wait = nanos(random() % 2 ? 0 : up_to(c.per.count * 3));
         if (!c.validate()) return c;
     }
-}
-
-std::uint64_t first_seed() {
-    const char* given = std::getenv("KEEL_SEED");
-    return given != nullptr ? std::strtoull(given, nullptr, 10) : 1;
 }
 
 } // namespace
@@ -275,7 +270,7 @@ TEST_CASE("limits out of range are refused, and those at its edges are not") {
 
 TEST_CASE(
     "a limiter does what exact fractions say, and is late by less than two nanoseconds where T is no whole number") {
-    for (std::uint64_t seed = first_seed(); seed < first_seed() + 400; ++seed) {
+    for (std::uint64_t seed = support::first_seed(); seed < support::first_seed() + 400; ++seed) {
         CAPTURE(seed);
         std::mt19937_64 random(seed);
         const gcra config = drawn(random);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "support/naive_permits.hpp"
+#include "support/seed.hpp"
 
 #include <keel/sync/atomics.hpp>
 #include <keel/sync/fair_permits.hpp>
@@ -7,7 +8,6 @@
 #include <doctest/doctest.h>
 
 #include <cstdint>
-#include <cstdlib>
 #include <iterator>
 #include <map>
 #include <random>
@@ -15,6 +15,8 @@
 
 using permits_of_4 = keel::fair_permits<4>;
 using entry = permits_of_4::entry;
+
+static_assert(keel::fair_permits<2>::most_permits == 1'000'000);
 
 namespace {
 permits_of_4::ticket in_line(permits_of_4& p, std::uint32_t permits) {
@@ -205,15 +207,13 @@ void differ_in_nothing(std::uint32_t permits, int operations, std::uint64_t seed
 } // namespace
 
 TEST_CASE("permits are what a plain queue would make of them") {
-    const char* given = std::getenv("KEEL_SEED");
-    const std::uint64_t seed = given != nullptr ? std::strtoull(given, nullptr, 10) : 1;
+    const std::uint64_t seed = support::first_seed();
     differ_in_nothing<16, 32>(3, 200'000, seed);
     differ_in_nothing<4, 32>(1, 200'000, seed + 1);
 }
 
 TEST_CASE("numbers of places come round and nobody notices") {
-    const char* given = std::getenv("KEEL_SEED");
-    const std::uint64_t seed = given != nullptr ? std::strtoull(given, nullptr, 10) : 1;
+    const std::uint64_t seed = support::first_seed();
     differ_in_nothing<4, 3>(2, 100'000, seed);
     differ_in_nothing<4, 4>(3, 100'000, seed + 1);
     differ_in_nothing<2, 2>(1, 100'000, seed + 2);

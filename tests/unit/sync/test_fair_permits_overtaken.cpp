@@ -123,3 +123,40 @@ TEST_CASE("of two who leave at once, both are removed") {
     CHECK(p.waiting() == 0);
     CHECK(p.in_use(1) == 1);
 }
+
+TEST_CASE("who finds a permit free, and is overtaken by another who takes one of two, takes the other") {
+    permits p;
+    permits::ticket mine{};
+    support::meanwhile = [&] { CHECK(p.try_take(2)); };
+    CHECK(p.enter(2, mine) == entry::took_permit);
+    CHECK(!support::meanwhile);
+    CHECK(p.in_use(2) == 2);
+    CHECK(p.waiting() == 0);
+}
+
+TEST_CASE("who hands over, and is overtaken by another who hands over all there is, leaves the next place alone") {
+    permits p;
+    REQUIRE(p.try_take(2));
+    REQUIRE(p.try_take(2));
+    permits::ticket first{}, second{}, third{};
+    REQUIRE(p.enter(2, first) == entry::in_line);
+    REQUIRE(p.enter(2, second) == entry::in_line);
+    support::meanwhile = [&] { p.give_back(2); };
+    p.give_back(2);
+    CHECK(p.is_handed_over(first));
+    CHECK(p.is_handed_over(second));
+    CHECK(p.in_use(2) == 2);
+    CHECK(p.enter(2, third) == entry::in_line);
+    CHECK(!p.is_handed_over(third));
+}
+
+TEST_CASE("who leaves the line, and is overtaken by another who enters it, is removed all the same") {
+    permits p;
+    REQUIRE(p.try_take(1));
+    const auto first = in_line(p), second = in_line(p);
+    support::meanwhile = [&] { in_line(p); };
+    CHECK(p.leave(first));
+    CHECK(p.waiting() == 2);
+    p.give_back(1);
+    CHECK(p.is_handed_over(second));
+}

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <set>
 #include <thread>
 #include <vector>
@@ -82,6 +83,25 @@ TEST_CASE("no two of as many threads as there are slots share one, and those bey
     std::uint32_t again = thread_slots::none;
     std::thread([&] { again = thread_slots::claim(); }).join();
     CHECK(again < thread_slots::capacity);
+}
+
+TEST_CASE("two threads that claim at once have different slots") {
+    for (int round = 0; round < 1000; ++round) {
+        std::uint32_t slots[2];
+        std::atomic<int> ready{0};
+        const auto claim = [&](std::uint32_t& slot) {
+            ++ready;
+            while (ready < 2)
+                std::this_thread::yield();
+            slot = thread_slots::claim();
+            ++ready;
+            while (ready < 4) // neither ends before both have claimed
+                std::this_thread::yield();
+        };
+        std::thread one(claim, std::ref(slots[0])), other(claim, std::ref(slots[1]));
+        one.join(), other.join();
+        REQUIRE(slots[0] != slots[1]);
+    }
 }
 
 TEST_CASE("what a thread wrote under its slot is seen by the slot's next owner") {

@@ -14,6 +14,7 @@ using keel::judgement;
 
 static_assert(consecutive_failures::shards == 1); // no more than the refusals need
 static_assert(keel::consecutive_failures_options{}.shards == 16);
+static_assert(!keel::consecutive_failures_options{}.count_overdue);
 static_assert(consecutive_failures{}.failures == 5);
 
 namespace {
@@ -99,6 +100,34 @@ TEST_CASE("a result that comes after the next generation began may end its row, 
         r.record(true, {}, 2);
         CHECK(r.judge({}, 2) == judgement::failing);
     }
+}
+
+TEST_CASE("a row of another generation is forgotten, and one of this generation is kept") {
+    recorder r({.window = {.failures = 3}});
+    const auto row = [&] { return r.counts.counted(r.config.window, {}, keel::detail::any_generation); };
+    r.record(true, {}, 3);
+    r.record(true, {}, 3);
+    r.counts.forget_all_but(3);
+    CHECK(row().calls == 2);
+    CHECK(row().failed == 2);
+    r.counts.forget_all_but(5);
+    CHECK(row().calls == 0);
+    CHECK(row().failed == 0);
+    r.record(true, {}, 5);
+    CHECK(row().failed == 1);
+    r.counts.forget();
+    CHECK(row().failed == 0);
+}
+
+TEST_CASE("a row shows failures, and no slow calls, and all that was recorded is in the total") {
+    recorder r({.window = {.failures = 3}});
+    r.record(2, true);
+    const keel::window_counts held = r.counts.counted(r.config.window, {}, 0);
+    CHECK(held.slow == 0);
+    CHECK(held.slow_failed == 0);
+    CHECK(r.counts.total() == 2);
+    r.record(false);
+    CHECK(r.counts.total() == 3);
 }
 
 TEST_CASE("of two failures at once both continue the row") {

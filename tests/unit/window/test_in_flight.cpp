@@ -28,19 +28,26 @@ struct no_slots : keel::std_atomics {
     static std::uint32_t slot() noexcept { return no_slot; }
     static std::uint32_t claim_slot() noexcept { return no_slot; }
 };
+/// The first thread that comes too late for a shard of its own.
+struct first_without : keel::std_atomics {
+    static std::uint32_t slot() noexcept { return 1; }
+    static std::uint32_t claim_slot() noexcept { return slot(); }
+};
 /// Threads whose turn it is when the test says so.
 struct in_turns : keel::std_atomics {
     static inline std::uint32_t slot_now = 0;
     static std::uint32_t slot() noexcept { return slot_now; }
     static std::uint32_t claim_slot() noexcept { return slot_now; }
 };
-using overtaken = support::overtaken_atomics<support::exchanges::weak, no_slots>;
+template <class Base>
+using overtaken = support::overtaken_atomics<support::exchanges::weak, Base>;
 using own = keel::detail::in_flight_calls<16, keel::std_atomics>;
 using shared = keel::detail::in_flight_calls<1, no_slots>;
 } // namespace
 
-TEST_CASE("of two threads without a shard that begin a call at once, or end one, both are counted") {
-    keel::detail::in_flight_calls<1, overtaken> calls;
+TEST_CASE_TEMPLATE("of two threads without a shard that begin a call at once, or end one, both are counted", Base,
+                   no_slots, first_without) {
+    keel::detail::in_flight_calls<1, overtaken<Base>> calls;
     calls.begin(limit, 1, at(5));
     support::meanwhile = [&] { calls.begin(limit, 1, at(5)); };
     calls.begin(limit, 1, at(5));
@@ -53,6 +60,32 @@ TEST_CASE("of two threads without a shard that begin a call at once, or end one,
     support::meanwhile = [&] { calls.end(limit, 1, at(5), at(1000)); };
     calls.end(limit, 1, at(5), at(1000));
     CHECK(calls.overdue(limit, 1, at(1000)) == 1);
+}
+
+TEST_CASE("a generation is later than another if it is ahead by half of all there are, or 1024, at most") {
+    using keel::detail::is_later_generation;
+    CHECK(is_later_generation(1024, 0));
+    CHECK(!is_later_generation(1025, 0));
+    CHECK(!is_later_generation(7, 7));
+    CHECK(is_later_generation(1, 0xf'ffff));
+    CHECK(!is_later_generation(0xf'ffff, 1));
+    CHECK(is_later_generation<3>(3, 0));
+    CHECK(!is_later_generation<3>(4, 0));
+}
+
+TEST_CASE("a call that began up to 64 buckets later is not overdue, and one further ahead is from long ago") {
+    own calls;
+    calls.begin(limit, 1, at(1005));
+    CHECK(calls.overdue(limit, 1, at(1005 - 640)) == 0);
+    CHECK(calls.overdue(limit, 1, at(1005 - 650)) == 1);
+}
+
+TEST_CASE("a call that begins makes no other one overdue for a thread that read the clock a bucket earlier") {
+    own calls;
+    calls.begin(limit, 1, at(5));
+    calls.begin(limit, 1, at(95));
+    CHECK(calls.overdue(limit, 1, at(85)) == 0);
+    CHECK(calls.overdue(limit, 1, at(95)) == 1);
 }
 
 TEST_CASE("a bucket of calls in flight counts below zero, and keeps its generation and epoch") {

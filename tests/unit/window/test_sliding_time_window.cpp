@@ -7,15 +7,21 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <string_view>
 #include <thread>
 #include <type_traits>
+#include <utility>
 
 using namespace std::chrono_literals;
 using keel::judgement;
 using keel::sliding_time_window;
 using keel::time_point;
 using support::draw;
+
+static_assert(keel::sliding_time_window_options{}.shards == 16 && keel::sliding_time_window_options{}.buckets == 16);
+static_assert(!keel::sliding_time_window_options{}.count_overdue);
+static_assert(!sliding_time_window::needs().entry_time && sliding_time_window::needs().settle_time);
 
 namespace {
 using recorder = support::recorder<sliding_time_window>;
@@ -38,6 +44,21 @@ struct filling_atomics : keel::std_atomics {
             std::atomic<T>::store(value, order);
         }
     };
+};
+/// The first thread that has no shard of its own. What `after_load` says happens once, right after the next load.
+struct shardless_atomics : keel::std_atomics {
+    static inline std::function<void()> after_load;
+    template <class T>
+    struct atomic : std::atomic<T> {
+        using std::atomic<T>::atomic;
+        T load(std::memory_order order) const noexcept {
+            const T found = std::atomic<T>::load(order);
+            if (after_load) std::exchange(after_load, nullptr)();
+            return found;
+        }
+    };
+    static std::uint32_t slot() noexcept { return sliding_time_window::shards; }
+    static std::uint32_t claim_slot() noexcept { return slot(); }
 };
 /// Every other exchange that may fail for no reason does.
 struct fickle_atomics : keel::std_atomics {
@@ -70,6 +91,65 @@ TEST_CASE("a time window holds the bucket that runs and those before it, to the 
     r.record(true, start + 20s); // at the very start of its bucket
     CHECK(r.judge(start + 30s - 1ns) == judgement::failing);
     CHECK(r.judge(start + 30s) == judgement::too_few);
+}
+
+TEST_CASE("a success at the very start of a bucket is of that one, on the healthy path too") {
+    recorder r = ten_seconds(1);
+    r.record(false, start);
+    r.record(false, start + 1s - 1ns);
+    r.record(false, start + 1s);
+    CHECK(r.counts.counted(r.config.window, start + 10s, 0).calls == 1);
+}
+
+TEST_CASE("a success that comes later than a whole window is lost, on the healthy path too") {
+    recorder r = ten_seconds(1);
+    r.record(false, start + 10s);
+    r.record(2, false, start); // where the bucket of ten seconds later is
+    CHECK(r.counts.counted(r.config.window, start + 10s, 0).calls == 1);
+    CHECK(r.counts.total() == 3);
+}
+
+TEST_CASE("threads without a shard of their own lose none of each other's results") {
+    support::recorder<sliding_time_window, shardless_atomics> r(config{});
+    shardless_atomics::after_load = [&] { r.record(false, start); };
+    r.record(false, start);
+    CHECK(!shardless_atomics::after_load);
+    CHECK(r.counts.counted(r.config.window, start, 0).calls == 2);
+}
+
+TEST_CASE("a time window forgets at the clock's epoch, and right before and after it, as at any other time") {
+    for (int second = -2; second <= 2; ++second) {
+        const time_point then(std::chrono::seconds{second});
+        recorder r = ten_seconds(1);
+        r.record(true, then - 1s);
+        r.start_over(then);
+        CHECK(r.counts.counted(r.config.window, then, 0).calls == 0);
+        CHECK(r.counts.counted(r.config.window, then, 0).failed == 0);
+    }
+}
+
+TEST_CASE("a time window that starts over is not undone by a thread that saw less of it, or an earlier bucket") {
+    for (const auto later : {0s, 1s}) {
+        recorder r = ten_seconds(1);
+        keel::call then;
+        then.turn_at(start);
+        r.record(true, start);
+        const auto seen = r.counts.so_far(r.config.window, then);
+        r.record(true, start + later);
+        r.start_over(start + later);
+        r.counts.start_over(seen);
+        const keel::window_counts held = r.counts.counted(r.config.window, start + later, 0);
+        CHECK(held.calls == 0);
+        CHECK(held.failed == 0);
+    }
+}
+
+TEST_CASE("what leaves the window that threads without a shard share stays in the total") {
+    support::recorder<sliding_time_window, shardless_atomics> r(config{});
+    r.record(false, start);
+    r.record(false, start + 10s);
+    CHECK(r.counts.counted(r.config.window, start + 10s, 0).calls == 1);
+    CHECK(r.counts.total() == 2);
 }
 
 TEST_CASE("a time window's rate rises when old successes leave it, without any failure") {
@@ -228,6 +308,8 @@ TEST_CASE("a bucket starts over in another epoch, keeps what came a little later
     CHECK(bucket::of(9, 0).is_ahead(7));
     CHECK(!bucket::of(7, 0).is_ahead(7));
     CHECK(!bucket::of(7, 0).is_ahead(9));
+    CHECK(bucket::of(7 + 0xf'ffff, 0).is_ahead(7));
+    CHECK(!bucket::of(7 + 0x10'0000, 0).is_ahead(7));
 }
 
 TEST_CASE("a success is not counted on the healthy path where its bucket has no room for one more") {

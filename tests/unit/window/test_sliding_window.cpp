@@ -2,20 +2,41 @@
 #include "support/differential.hpp"
 #include "support/recorder.hpp"
 
+#include <keel/sync/atomics.hpp>
 #include <keel/window/sliding_window.hpp>
 
 #include <algorithm>
+#include <atomic>
+#include <functional>
 #include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 using keel::judgement;
 using keel::sliding_window;
 using support::draw;
 
+static_assert(keel::sliding_window_options{}.shards == 16 && keel::sliding_window_options{}.failures == 256);
+static_assert(!keel::sliding_window_options{}.count_overdue);
+
 namespace {
 using recorder = support::recorder<sliding_window>;
 using config = keel::breaker_config<sliding_window>;
+
+/// What `overtaking` says happens right before the third load from now that acquires.
+struct overtaken_atomics : keel::std_atomics {
+    static inline std::function<void()> overtaking;
+    static inline int loads = 0;
+    template <class T>
+    struct atomic : std::atomic<T> {
+        using std::atomic<T>::atomic;
+        T load(std::memory_order order) const noexcept {
+            if (overtaking && order == std::memory_order_acquire && ++loads == 3) std::exchange(overtaking, nullptr)();
+            return std::atomic<T>::load(order);
+        }
+    };
+};
 } // namespace
 
 TEST_CASE("a count window decides nothing below the minimum of calls, successes and failures together") {
@@ -154,4 +175,14 @@ TEST_CASE("a count window never trips below its rate, however its threads are in
     }
     running.clear();
     CHECK(p.circuit().state() == keel::circuit_state::closed);
+}
+
+TEST_CASE("a count window that so many failures overtake that it can't look one up asks again") {
+    using window = keel::basic_sliding_window<{.failures = 2}>;
+    support::recorder<window, overtaken_atomics> r({.window = {.calls = 2}, .failure_rate = 1, .minimum_calls = 2});
+    r.record(2, true);
+    // The first two that acquire say how many failures and slow calls there are; the third looks up a failure.
+    overtaken_atomics::overtaking = [&] { r.record(4, true); };
+    CHECK(r.judge() == judgement::failing);
+    CHECK(!overtaken_atomics::overtaking);
 }

@@ -1,0 +1,177 @@
+#pragma once
+// SPDX-License-Identifier: BSL-1.0
+
+#include "../call.hpp"
+#include "../clock/clock.hpp"
+#include "../detail/lesser.hpp"
+#include "../detail/macros.hpp"
+#include "../duration.hpp"
+#include "../outcome.hpp"
+#include "../policy.hpp"
+#include "parts.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+namespace keel::detail {
+
+/// Where the express lane stopped, in one word: compilers write a struct of small members piece by piece and read it as
+/// a whole, which stalls for longer than a refused call takes.
+class junction {
+  public:
+    constexpr junction() = default;
+    /// `admitted` policies from the outside in, and `settled` ones from the inside out, have done so. `knows_now` says
+    /// whether the call knows the time of its last turn.
+    constexpr junction(std::size_t admitted, std::size_t settled, bool invoked, bool knows_now) noexcept
+      : bits_(admitted << 32 | settled << 2 | std::size_t{invoked} << 1 | std::size_t{knows_now}) {}
+
+    constexpr std::size_t admitted() const noexcept { return bits_ >> 32; }
+    constexpr std::size_t settled() const noexcept { return (bits_ & 0xffff'ffff) >> 2; }
+    constexpr bool invoked() const noexcept { return (bits_ & 2) != 0; }
+    constexpr bool knows_now() const noexcept { return (bits_ & 1) != 0; }
+
+  private:
+    std::uint64_t bits_ = 0;
+};
+
+/// What is to be done next for a call: to run the function, and say `ended()`; to wait until `due()`, and say
+/// `waited()`; or nothing more.
+enum class step : std::uint8_t { invoke, wait, finish };
+
+/// The full nested semantics of a call, as steps that whoever drives it takes: each policy admits, everything inside it
+/// runs, and it settles what came of that; if it says so, the inside runs again. If this ends before the call does,
+/// what policies have taken goes back.
+///
+/// Belongs to one thread at a time.
+template <class Pipeline, class R>
+class walk {
+  public:
+    /// From wherever the express lane stopped.
+    walk(Pipeline& pipeline, const typename Pipeline::stopped& left, junction where) noexcept
+      : pipeline_(pipeline)
+      , call_(left.call, where.knows_now(), where.invoked() ? 1 : 0, clock_ref(pipeline.clock()))
+      , frames_(left.frames)
+      , inside_(where.invoked() ? size - where.settled() : where.admitted()) {
+        if (!in_attempt()) call_.retries_left = any_number_of_retries;
+    }
+    walk(const walk&) = delete;
+    walk& operator=(const walk&) = delete;
+    ~walk() {
+        if (takes_retry_) call_.give_retry_back();
+        if (asked_to_wait_) abandon(inside_);
+        while (inside_ != 0)
+            abandon(--inside_);
+    }
+
+    call& of() noexcept { return call_; }
+    outcome_of<R>& outcome() noexcept { return outcome_; }
+    time_point due() const noexcept { return due_; }
+
+    /// Whether the function is in the attempt of a policy that runs it again.
+    bool in_attempt() const noexcept { return inside_ > outermost_retry; }
+    void share_retries() noexcept { call_.retries_left = pipeline_.retries(); }
+
+    /// Goes in from where it is.
+    step go_in() {
+        while (inside_ != size) {
+            step then = step::invoke;
+            at(inside_, [&]<std::size_t I> { then = enter<I>(); });
+            if (then == step::wait) return then;
+            if (then == step::finish) return go_out();
+        }
+        return step::invoke;
+    }
+    /// The function has ended as `outcome()` says.
+    step ended() { return go_out(); }
+    step waited() {
+        if (asked_to_wait_) return go_in();
+        // The wait was longer than it should be, or is no longer wanted.
+        const bool is_made = call_.may_try();
+        if (std::exchange(takes_retry_, false) && !is_made) call_.give_retry_back();
+        if (!is_made) {
+            leave();
+            return go_out();
+        }
+        return go_in();
+    }
+
+  private:
+    static constexpr std::size_t size = Pipeline::size;
+    static constexpr std::size_t outermost_retry = Pipeline::parts::outermost_retry;
+
+    template <class F>
+    static void at(std::size_t i, F f) {
+        [&]<std::size_t... I>(std::index_sequence<I...>) {
+            static_cast<void>(((I == i && (f.template operator()<I>(), true)) || ...));
+        }(std::make_index_sequence<size>());
+    }
+
+    /// `finish`: nothing inside of policy I runs.
+    template <std::size_t I>
+    step enter() {
+        asked_to_wait_ = false;
+        if (hooks<I>().answer(call_, frame<I>(), outcome_)) return step::finish;
+        const admission a = hooks<I>().admit(call_, frame<I>());
+        if (a.waits) {
+            asked_to_wait_ = true;
+            return wait_for(a.retry_after);
+        }
+        if (!a.granted()) {
+            outcome_.refuse(a.reason, a.retry_after);
+            return step::finish;
+        }
+        ++inside_;
+        if (I == outermost_retry) share_retries();
+        return step::invoke;
+    }
+
+    step go_out() {
+        while (inside_ != 0) {
+            verdict v;
+            bool counts = false;
+            at(inside_ - 1, [&]<std::size_t I> {
+                v = hooks<I>().settle(call_, frame<I>(), outcome_);
+                counts = counts_retries<typename Pipeline::template hooks_of<I>::policy_type>;
+            });
+            if (v.again) {
+                takes_retry_ = counts;
+                return wait_for(v.delay);
+            }
+            leave();
+        }
+        return step::finish;
+    }
+    step wait_for(nanos delay) noexcept {
+        due_ = call_.now() + lesser(delay, longest);
+        return step::wait;
+    }
+    void abandon(std::size_t i) noexcept {
+        at(i, [this]<std::size_t I> { hooks<I>().abandon(call_, frame<I>()); });
+    }
+    void leave() noexcept {
+        --inside_;
+        // What policies further out do is in no attempt of it.
+        if (inside_ == outermost_retry) call_.retries_left = any_number_of_retries;
+    }
+
+    template <std::size_t I>
+    auto& frame() noexcept {
+        return detail::at<I>(frames_);
+    }
+    template <std::size_t I>
+    auto hooks() noexcept {
+        return pipeline_.template hooks<I>();
+    }
+
+    Pipeline& pipeline_;
+    call call_;
+    typename Pipeline::frames frames_;
+    std::size_t inside_;         ///< of how many policies, counted from the outside in, the call is
+    bool asked_to_wait_ = false; ///< by the policy that it would enter next
+    bool takes_retry_ = false;   ///< once the wait is over
+    time_point due_{};
+    outcome_of<R> outcome_;
+};
+
+} // namespace keel::detail
