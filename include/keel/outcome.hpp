@@ -73,8 +73,13 @@ class outcome_of : public outcome {
   public:
     outcome_of() noexcept {}
     ~outcome_of() { reset(); }
-    outcome_of(const outcome_of&) = delete;
-    outcome_of& operator=(const outcome_of&) = delete;
+    outcome_of(outcome_of&& from) noexcept
+      : outcome(std::move(from)) {
+        if (!from.holds_) return;
+        ::new (static_cast<void*>(&result_)) R(std::move(from.result_));
+        holds_ = true;
+    }
+    outcome_of& operator=(outcome_of&&) = delete;
 
     /// What the function returned, or null.
     const R* result() const noexcept { return returned() ? &result_ : nullptr; }

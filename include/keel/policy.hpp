@@ -156,8 +156,8 @@ inline constexpr bool has_fast_refuse<P, absent> = refuses_at_once<P>;
 /// Any of the following may be added.
 ///
 ///     bool answer(call&, frame&, auto& outcome) const
-///         Asked before each `admit`. Either sets the outcome and returns true: then neither what is inside nor any other
-///         hook of this policy runs. Or does nothing and returns false.
+///         Asked before each `admit`. Either sets the outcome and returns true: then neither what is inside nor any
+///         other hook of this policy runs. Or does nothing and returns false.
 ///     void abandon(call&, frame&) const noexcept
 ///         The call was dropped: gives back what `admit` took, or has reserved for when it is asked again.
 ///     bool fast_admit(call&, frame&) const noexcept

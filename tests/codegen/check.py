@@ -125,7 +125,7 @@ def measured(run, code, names):
 
 everything = ["hot_raw", "hot_by_hand", "hot_flat", "hot_flat_value", "hot_static", "hot_static_once", "hot_static_value",
               "hot_answering", "hot_calm", "hot_switched_off", "hot_stored", "hot_told", "hot_told_stored", "hot_nested", "hot_budgeted", "hot_budgeted_stored",
-              "hot_overdue", "hot_flat_passed", "hot_static_passed", "hot_stored_passed"]
+              "hot_overdue", "hot_ticket", "hot_flat_passed", "hot_static_passed", "hot_stored_passed"]
 paths = measured(program, program, everything)
 shared = measured(program_with_library, library, ["hot_raw", "hot_flat", "hot_static", "hot_stored"])
 over = {name: path.per_call - paths["hot_raw"].per_call for name, path in paths.items()}

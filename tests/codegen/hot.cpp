@@ -138,6 +138,13 @@ int hot_aimd(int key, void*) {
 int hot_throttle(int key, void*) {
     return throttle([&] { return fetch(key); });
 }
+int hot_ticket(int key, void*) {
+    auto t = fixed.begin();
+    if (!t) return -1;
+    const int value = fetch(key);
+    t.success();
+    return value;
+}
 int hot_flat_passed(int key, void* guard) {
     return static_cast<decltype(by_hand)*>(guard)->flat([&] { return fetch(key); });
 }
@@ -187,6 +194,7 @@ const path* find_path(const char* name) {
         {"hot_gradient", hot_gradient, nullptr},
         {"hot_aimd", hot_aimd, nullptr},
         {"hot_throttle", hot_throttle, nullptr},
+        {"hot_ticket", hot_ticket, nullptr},
         {"hot_flat_passed", hot_flat_passed, &by_hand},
         {"hot_static_passed", hot_static_passed, &fixed},
         {"hot_stored_passed", hot_stored_passed, &stored},

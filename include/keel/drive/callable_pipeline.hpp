@@ -11,6 +11,7 @@
 #include "channel.hpp"
 #include "express_lane.hpp"
 #include "function.hpp"
+#include "ticket.hpp"
 
 #include <concepts>
 #include <cstddef>
@@ -60,6 +61,14 @@ class callable_pipeline : public lanes<Source, Clock> {
     KEEL_ALWAYS_INLINE auto attempt(const context& outer, F&& f) noexcept {
         return attempted<F>(call(clock_ref(this->clock()), outer), f);
     }
+
+    /// A call that is driven by hand, see `ticket`. Its policies have admitted it, or it is refused, or waiting.
+    KEEL_ALWAYS_INLINE ticket<lane> begin() { return {*this, call(clock_ref(this->clock()))}; }
+    /// As part of the call that `outer` belongs to, which must not end before it.
+    KEEL_ALWAYS_INLINE ticket<lane> begin(const context& outer) {
+        return {*this, call(clock_ref(this->clock()), outer)};
+    }
+    ticket<lane> begin(const context&&) = delete;
 
     /// A callable with `f`'s parameters that calls it through this pipeline, which must outlive it. `f` gets its
     /// arguments as lvalues, for it may be called several times.

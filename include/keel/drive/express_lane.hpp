@@ -82,6 +82,31 @@ class lanes {
     KEEL_ALWAYS_INLINE static void take_back(call& c, const context& told) noexcept { c.take_back(told); }
     KEEL_ALWAYS_INLINE static void take_back(call&, const absent&) noexcept {}
 
+    /// For calls that are driven by hand: all policies admit, or the first `admitted` of them have.
+    KEEL_ALWAYS_INLINE bool try_admit(call& c, express_frames& fr, std::size_t& admitted, bool& knows_now) noexcept {
+        if constexpr (parts::express) {
+            knows_now = source_.needs().entry_time;
+            if (knows_now) c.turn_at(clock_.now());
+            return admit_all(c, fr, admitted, indices{});
+        } else {
+            return false;
+        }
+    }
+    /// All policies settle a success, or the last `settled` of them have.
+    template <class R>
+    KEEL_ALWAYS_INLINE bool try_settle(stopped& left, const R& r, std::size_t& settled, bool& knows_now) noexcept {
+        if constexpr (parts::express) {
+            knows_now = source_.needs().settle_time;
+            call c(left.call, false, 1, clock_ref(clock_));
+            c.turn();
+            const bool done = settle_all(c, left.frames, settled, r, indices{});
+            left.call = c.leave();
+            return done;
+        } else {
+            return false;
+        }
+    }
+
   protected:
     lanes(Source source, Clock clock)
       : source_(std::move(source))

@@ -55,8 +55,17 @@ class walk {
       , inside_(where.invoked() ? size - where.settled() : where.admitted()) {
         if (!in_attempt()) call_.retries_left = any_number_of_retries;
     }
-    walk(const walk&) = delete;
-    walk& operator=(const walk&) = delete;
+    /// What `from` was to end or to give back, this does.
+    walk(walk&& from) noexcept
+      : pipeline_(from.pipeline_)
+      , call_(from.call_)
+      , frames_(from.frames_)
+      , inside_(std::exchange(from.inside_, 0))
+      , asked_to_wait_(std::exchange(from.asked_to_wait_, false))
+      , takes_retry_(std::exchange(from.takes_retry_, false))
+      , due_(from.due_)
+      , outcome_(std::move(from.outcome_)) {}
+    walk& operator=(walk&&) = delete;
     ~walk() {
         if (takes_retry_) call_.give_retry_back();
         if (asked_to_wait_) abandon(inside_);
