@@ -230,16 +230,16 @@ struct through_bulkhead_policy : detail::permitting<through_bulkhead_policy<Shar
       public:
         explicit state(const through_bulkhead_policy& owner)
           : permits(owner.shared->permits_)
-          , config(owner.shared->config_) {}
+          , config_(owner.shared->config_) {}
 
-        std::uint32_t in_flight() const noexcept { return permits.in_use(static_cast<std::uint32_t>(config.permits)); }
+        std::uint32_t in_flight() const noexcept { return permits.in_use(static_cast<std::uint32_t>(config_.permits)); }
         std::uint32_t waiting() const noexcept { return permits.waiting(); }
 
       private:
         friend through_bulkhead_policy;
         friend detail::permitting<through_bulkhead_policy>;
         permits_type& permits;
-        const bulkhead_config& config;
+        const bulkhead_config& config_;
     };
 
     constexpr explicit through_bulkhead_policy(Shared& joined) noexcept
@@ -256,7 +256,7 @@ struct through_bulkhead_policy : detail::permitting<through_bulkhead_policy<Shar
 
     template <class State>
     KEEL_ALWAYS_INLINE static const bulkhead_config& config_of(const State& s) noexcept {
-        return s.config;
+        return s.config_;
     }
 };
 

@@ -59,6 +59,9 @@ TEST_CASE("no call that may wait for ever is refused, however many come") {
             for (int i = 0; i < 500; ++i) {
                 const auto r = p.attempt([&] {
                     c.enter();
+                    // The first ones stay until somebody has had to wait for them.
+                    while (clock.now() == keel::time_point())
+                        std::this_thread::yield();
                     c.leave();
                 });
                 if (!r) ++refused;
@@ -66,7 +69,6 @@ TEST_CASE("no call that may wait for ever is refused, however many come") {
         });
         CHECK(refused == 0);
         CHECK(c.most() <= permits);
-        CHECK(clock.now() > keel::time_point()); // or nobody has waited
         CHECK(p.state<0>().in_flight() == 0);
         CHECK(p.state<0>().waiting() == 0);
     }

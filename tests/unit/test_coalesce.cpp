@@ -85,6 +85,27 @@ auto one_who_follows(Flights& flights, const keel::context& context, const Key& 
     return called;
 }
 
+/// A flight of key 1 that another thread leads for as long as this lives.
+template <class Flights>
+class led_by_another_thread {
+  public:
+    explicit led_by_another_thread(Flights& flights)
+      : led_(on_another_thread([&] {
+          return flights(1, [&] {
+              until(ended_);
+              return 1;
+          });
+      })) {
+        while (flights.in_flight() == 0)
+            std::this_thread::yield();
+    }
+    ~led_by_another_thread() { ended_ = true; } // and then waits for the other thread
+
+  private:
+    std::atomic<bool> ended_{false};
+    std::future<int> led_;
+};
+
 constexpr auto never_called = []() -> int { throw std::logic_error("must not be called"); };
 
 const keel::time_point far(1h);
@@ -309,15 +330,7 @@ TEST_CASE("attempt() tells results, errors, exceptions and refusals, and throws 
 TEST_CASE("a follower waits until its deadline and no longer") {
     flights_of<int, int> flights;
     const keel::manual_clock time = flights.clock().time;
-    std::atomic<bool> ended{false};
-    const auto led = on_another_thread([&] {
-        return flights(1, [&] {
-            until(ended);
-            return 1;
-        });
-    });
-    while (flights.in_flight() == 0)
-        std::this_thread::yield();
+    const led_by_another_thread flight(flights);
     const keel::context soon(keel::time_point(20ms + 7ns));
     try {
         flights(soon, 1, never_called);
@@ -329,42 +342,23 @@ TEST_CASE("a follower waits until its deadline and no longer") {
     CHECK(time.now() == keel::time_point(20ms + 7ns));
     CHECK(flights.waiting() == 0);
     CHECK(flights.in_flight() == 1);
-    ended = true;
 }
 
 TEST_CASE("a follower that is woken gives up at its deadline, too") {
     // By the real clock, for only that wakes: takes a millisecond and depends on no speed.
     flights_of<int, int, keel::steady_clock> flights;
-    std::atomic<bool> ended{false};
-    const auto led = on_another_thread([&] {
-        return flights(1, [&] {
-            until(ended);
-            return 1;
-        });
-    });
-    while (flights.in_flight() == 0)
-        std::this_thread::yield();
+    const led_by_another_thread flight(flights);
     const keel::time_point deadline = keel::steady_clock::now() + 1ms;
     CHECK(flights.attempt(keel::context(deadline), 1, never_called).error() == errc::timed_out);
     CHECK(keel::steady_clock::now() >= deadline);
     CHECK(flights.waiting() == 0);
-    ended = true;
 }
 
 TEST_CASE("a clock that somebody has to advance is advanced by who waits for it") {
     flights_of<int, int, keel::cached_clock> flights;
-    std::atomic<bool> ended{false};
-    const auto led = on_another_thread([&] {
-        return flights(1, [&] {
-            until(ended);
-            return 1;
-        });
-    });
-    while (flights.in_flight() == 0)
-        std::this_thread::yield();
+    const led_by_another_thread flight(flights);
     const keel::context soon(keel::cached_clock::update() + 1ms);
     CHECK(flights.attempt(soon, 1, never_called).error() == errc::timed_out);
-    ended = true;
 }
 
 TEST_CASE_TEMPLATE("a follower that is asked to stop is refused", Clock, CLOCKS) {
