@@ -163,7 +163,7 @@ struct handle {
         if (o.exception()) {
             if (ignoring.any_exception(o.exception())) return ending::ignored;
             if (failing.any_exception(o.exception())) return ending::failed;
-            if (detail::exception_says_nothing(o.exception())) return ending::ignored;
+            if (o.cancelled() || detail::exception_says_nothing(o.exception())) return ending::ignored;
             return Failing::by_exception ? ending::succeeded : ending::failed;
         }
         return o.returned() ? of_result(*o.result()) : o.default_ending();

@@ -27,6 +27,9 @@ class outcome {
     /// The exception that the function threw, or null.
     const std::exception_ptr& exception() const noexcept { return thrown_; }
 
+    /// Whether that exception is of a type that keel does not know, and says that the attempt was cancelled.
+    bool cancelled() const noexcept { return thrown_ != nullptr && cancelled_; }
+
     /// The rejection that stands in place of a result, or `errc{}`.
     errc rejection() const noexcept { return origin_ == origin::rejected ? reason_ : errc{}; }
 
@@ -61,6 +64,7 @@ class outcome {
     origin origin_ = origin::nothing;
     bool ok_ = false;
     bool tried_ = true;
+    bool cancelled_ = false;
     errc reason_{};
     nanos retry_after_{};
     std::exception_ptr thrown_;
@@ -100,9 +104,11 @@ class outcome_of : public outcome {
         origin_ = origin::returned;
     }
 
-    void threw(std::exception_ptr thrown) noexcept {
+    /// `cancelled`: it only says that nobody wants the result any more.
+    void threw(std::exception_ptr thrown, bool cancelled = false) noexcept {
         reset();
         thrown_ = std::move(thrown);
+        cancelled_ = cancelled;
         origin_ = origin::threw;
     }
 

@@ -35,6 +35,9 @@ class manual_clock {
         detail::raise_to(shared_->time, t.time_since_epoch().count(), std::memory_order_seq_cst);
     }
 
+    /// Whether they share their time.
+    friend bool operator==(const manual_clock& a, const manual_clock& b) noexcept { return a.shared_ == b.shared_; }
+
   private:
     // Counted by hand: <memory> takes a tenth of a second to compile.
     struct shared {

@@ -112,23 +112,10 @@ class callable_pipeline : public lanes<Source, Clock> {
     template <class F>
     using users = std::conditional_t<reporting<F>, std::remove_cvref_t<raw_result<F>>, raw_result<F>>;
 
-    template <class Raw>
-    static constexpr auto channel_for() {
-        if constexpr (!reports_errors<Raw>)
-            return throwing_channel<Raw>{};
-        else if constexpr (std::same_as<Raw, std::error_code>)
-            return same_type_channel<Raw>{};
-        else if constexpr (std::constructible_from<typename Raw::error_type, errc>)
-            return same_type_channel<Raw>{};
-        else
-            return widening_channel<Raw,
-                                    typename decltype(parts::template error_for<typename Raw::error_type>())::type>{};
-    }
-
     template <class F>
     KEEL_ALWAYS_INLINE decltype(auto) answer(call c, std::remove_reference_t<F>& f) {
         using raw = raw_result<F>;
-        using channel = decltype(channel_for<users<F>>());
+        using channel = decltype(detail::channel_for<users<F>, parts>());
         if constexpr (reporting<F>)
             return this->template run<channel>(c, f);
         else if constexpr (std::is_void_v<raw>)

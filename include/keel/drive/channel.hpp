@@ -142,17 +142,33 @@ struct attempt_channel {
     static result threw(const std::exception_ptr& thrown) { return result(std::unexpect, thrown); }
 };
 
+/// The channel of a function that returns `Raw`, in a chain whose rejections `Parts` knows.
+template <class Raw, class Parts>
+constexpr auto channel_for() {
+    if constexpr (!reports_errors<Raw>)
+        return throwing_channel<Raw>{};
+    else if constexpr (std::same_as<Raw, std::error_code>)
+        return same_type_channel<Raw>{};
+    else if constexpr (std::constructible_from<typename Raw::error_type, errc>)
+        return same_type_channel<Raw>{};
+    else
+        return widening_channel<Raw, typename decltype(Parts::template error_for<typename Raw::error_type>())::type>{};
+}
+
 /// The errc's of `all` without repetitions, in order.
 template <std::size_t N>
 struct distinct {
     errc reasons[N + 1]{};
     std::size_t count = 0;
 
-    constexpr void add(errc reason) noexcept {
+    constexpr bool has(errc reason) const noexcept {
         for (std::size_t i = 0; i < count; ++i) {
-            if (reasons[i] == reason) return;
+            if (reasons[i] == reason) return true;
         }
-        reasons[count++] = reason;
+        return false;
+    }
+    constexpr void add(errc reason) noexcept {
+        if (!has(reason)) reasons[count++] = reason;
     }
 };
 

@@ -1,0 +1,75 @@
+#pragma once
+// SPDX-License-Identifier: BSL-1.0
+
+#include "../clock/clock.hpp"
+#include "../context.hpp"
+#include "../drive/channel.hpp"
+#include "../duration.hpp"
+#include "../pipeline.hpp"
+#include "asio/alarm.hpp"
+#include "asio/drive.hpp"
+#include "asio/virtual_time.hpp" // IWYU pragma: export
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/deferred.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/system/system_error.hpp>
+#include <type_traits>
+#include <utility>
+
+// Coroutines on Boost.Asio, 1.77 or later: earlier versions can't cancel operations.
+
+namespace keel {
+namespace detail {
+
+template <class Source, class Clock, class F, class... Args>
+auto drive_decayed(lanes<Source, Clock>& pipeline, const context* outer, F&& fn, Args&&... args) {
+    using raw = awaited_result<std::decay_t<F>, std::decay_t<Args>...>;
+    using channel = decltype(channel_for<raw, typename lanes<Source, Clock>::parts>());
+    return drive<channel, Source, Clock, std::decay_t<F>, std::decay_t<Args>...>(pipeline, outer, std::forward<F>(fn),
+                                                                                 std::forward<Args>(args)...);
+}
+
+} // namespace detail
+
+/// Calls `fn(args...)` through the pipeline in a coroutine: `co_await keel::async(p, fn, args...)`. `fn` returns an
+/// `asio::awaitable<T>`, and may take a `const keel::context&` first. The result is what the pipeline would return for
+/// a function that returns `T`; rejections and exceptions are as there.
+///
+/// Waits are timers on the executor of the coroutine. When the deadline of an attempt passes, what it awaits is
+/// cancelled by `cancellation_type::all`, its end is awaited, and a failure becomes `errc::timed_out`. When the caller
+/// cancels, waits and attempts end at once; that counts as ignored, and what policies have taken goes back. The result
+/// is then what the attempt ended with, and between attempts the error, or exception, `operation_aborted`.
+///
+/// `fn` and `args` are copied, or moved if they are rvalues; `std::ref` hands on references. The pipeline must outlive
+/// the call. Any number of calls may run at once, in any number of threads, with or without strands.
+template <executable P, class F, class... Args>
+    requires detail::attempt_coroutine<std::decay_t<F>, std::decay_t<Args>...>
+auto async(P& pipeline, F&& fn, Args&&... args) {
+    return detail::drive_decayed(pipeline, nullptr, std::forward<F>(fn), std::forward<Args>(args)...);
+}
+/// As part of the call that `outer` belongs to, which must not end before it.
+template <executable P, class F, class... Args>
+    requires detail::attempt_coroutine<std::decay_t<F>, std::decay_t<Args>...>
+auto async(P& pipeline, const context& outer, F&& fn, Args&&... args) {
+    return detail::drive_decayed(pipeline, &outer, std::forward<F>(fn), std::forward<Args>(args)...);
+}
+template <executable P, class F, class... Args>
+auto async(P&, const context&&, F&&, Args&&...) = delete;
+
+/// Suspends the coroutine for `d` by that clock; by a `manual_clock`, until `run()` has advanced it so far. Throws
+/// `boost::system::system_error` with `operation_aborted` if it is cancelled.
+template <monotonic_clock Clock>
+boost::asio::awaitable<void> async_sleep(const Clock& clock, nanos d) {
+    const time_point due = clock.now() + d;
+    detail::alarm until;
+    while (clock.now() < due) {
+        until.set(co_await boost::asio::this_coro::executor, clock, due);
+        const auto [ended] = co_await until.async_wait(boost::asio::as_tuple(boost::asio::deferred));
+        if (!until.has_rung(ended)) throw boost::system::system_error(ended);
+    }
+}
+
+} // namespace keel

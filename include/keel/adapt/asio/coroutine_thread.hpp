@@ -1,0 +1,77 @@
+#pragma once
+// SPDX-License-Identifier: BSL-1.0
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <utility>
+
+namespace keel::detail {
+struct coroutine_thread_tag;
+}
+
+// A coroutine and those that it awaits are one thread of execution to Asio: the operations that they begin complete on
+// its executor and are cancelled through its slot. Asio has other ones only for a thread of their own, which takes
+// several allocations. This gives them to the thread that runs, for a while.
+//
+// A specialization, because the frame that knows them calls this template its friend. With a version of Asio in which
+// that is not so, this does not compile.
+template <>
+class boost::asio::detail::awaitable_handler_base<boost::asio::any_io_executor, keel::detail::coroutine_thread_tag>
+  : public awaitable_thread<boost::asio::any_io_executor> {
+    using base = awaitable_thread<boost::asio::any_io_executor>;
+    using entry_frame = awaitable_frame<awaitable_thread_entry_point, boost::asio::any_io_executor>;
+
+  public:
+    /// What operations begin with.
+    struct surroundings {
+        boost::asio::any_io_executor executor;
+        boost::asio::cancellation_slot parent;
+        boost::asio::cancellation_state state;
+    };
+
+    /// The frame at its bottom, which stays where it is as long as the thread exists.
+    class entry {
+      public:
+        explicit entry(entry_frame& frame) noexcept
+          : frame_(&frame) {}
+        const boost::asio::any_io_executor& executor() const noexcept { return frame_->u_.executor_; }
+        /// Gives it the surroundings `s`, and `s` those that it had.
+        void exchange(surroundings& s) const noexcept {
+            std::swap(frame_->u_.executor_, s.executor);
+            std::swap(frame_->parent_cancellation_slot_, s.parent);
+            std::swap(frame_->cancellation_state_, s.state);
+        }
+
+      private:
+        entry_frame* frame_;
+    };
+
+    /// Calls `run(resume, entry)`: while `resume()` runs, so does the coroutine that has just been suspended with this
+    /// frame. `was_switched` is what `awaitable_thread_has_context_switched` was, which this leaves as it is.
+    template <class Run>
+    static base* run_suspended(awaitable_frame_base<boost::asio::any_io_executor>* suspended, bool was_switched,
+                               const Run& run) {
+        awaitable_handler_base thread(suspended->detach_thread());
+        entry_frame& bottom = *thread.entry_point();
+        bottom.has_context_switched_ = was_switched;
+        run(
+            [&] {
+                bottom.top_of_stack_->attach_thread(&thread);
+                thread.pump();
+            },
+            entry(bottom));
+        return nullptr;
+    }
+
+  private:
+    explicit awaitable_handler_base(base* from)
+      : base(std::move(*from)) {}
+};
+
+namespace keel::detail {
+using coroutine_thread =
+    boost::asio::detail::awaitable_handler_base<boost::asio::any_io_executor, coroutine_thread_tag>;
+}

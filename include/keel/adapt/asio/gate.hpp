@@ -1,0 +1,242 @@
+#pragma once
+// SPDX-License-Identifier: BSL-1.0
+
+#include "alarm.hpp"
+
+#include <atomic>
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/cancellation_type.hpp>
+#include <boost/asio/execution/blocking.hpp>
+#include <boost/asio/execution/context.hpp>
+#include <boost/asio/execution_context.hpp>
+#include <boost/asio/prefer.hpp>
+#include <boost/asio/query.hpp>
+#include <boost/asio/require.hpp>
+#include <cstdint>
+#include <thread>
+#include <type_traits>
+#include <utility>
+
+namespace keel::detail {
+
+/// Who has cancelled an attempt.
+enum class canceller : std::uint32_t { deadline = 1, caller = 2, winner = 4 };
+
+/// Lets an attempt be cancelled from any thread. Asio wants a cancellation not to overlap with the coroutine that it is
+/// for, and leaves that to strands. Here the coroutine runs in sections: a cancellation waits for the end of the
+/// section, where the section performs it; and a section that begins meanwhile waits for the end of the cancellation,
+/// which is short. Sections do not wait for one another.
+///
+/// Counts its owners, and goes back to a pool when there are none left: executors may outlive the attempt.
+class gate {
+  public:
+    gate() = default;
+    gate(const gate&) = delete;
+    gate& operator=(const gate&) = delete;
+
+    void enter() noexcept {
+        std::uint32_t now = state_.load(std::memory_order_relaxed);
+        for (;;) {
+            if ((now & performing) != 0 && performer_.load(std::memory_order_relaxed) != this_thread()) {
+                std::this_thread::yield();
+                now = state_.load(std::memory_order_relaxed);
+            } else if (state_.compare_exchange_weak(now, now + one_section, std::memory_order_acquire)) {
+                return;
+            }
+        }
+    }
+    void leave() noexcept {
+        std::uint32_t now = state_.load(std::memory_order_relaxed);
+        for (;;) {
+            const std::uint32_t without = now - one_section;
+            const std::uint32_t next = may_perform(without) ? without - wanted + performing : without;
+            if (!state_.compare_exchange_weak(now, next, std::memory_order_acq_rel)) continue;
+            if (next != without) perform();
+            return;
+        }
+    }
+    /// Does nothing once the gate is closed.
+    void cancel(canceller by, boost::asio::cancellation_type_t type) noexcept {
+        types_.fetch_or(static_cast<unsigned>(type), std::memory_order_relaxed);
+        std::uint32_t now = state_.load(std::memory_order_relaxed);
+        for (;;) {
+            if ((now & closed) != 0) return;
+            const std::uint32_t asked = now | wanted | static_cast<std::uint32_t>(by);
+            const std::uint32_t next = may_perform(asked) ? asked - wanted + performing : asked;
+            if (!state_.compare_exchange_weak(now, next, std::memory_order_acq_rel)) continue;
+            if (next != asked) perform();
+            return;
+        }
+    }
+
+    /// Within a section: no cancellation begins from now on. Whether `by` has asked for one.
+    void close() noexcept { state_.fetch_or(closed, std::memory_order_acq_rel); }
+    bool was_cancelled(canceller by) const noexcept {
+        return (state_.load(std::memory_order_relaxed) & static_cast<std::uint32_t>(by)) != 0;
+    }
+
+    /// Only within a section.
+    boost::asio::cancellation_slot slot() noexcept { return signal_.slot(); }
+    const boost::asio::any_io_executor& inner() const noexcept { return inner_; }
+    alarm& deadline() noexcept { return deadline_; }
+
+    /// One owner of a gate.
+    class ref {
+      public:
+        ref() = default;
+        /// A gate that is open, for what runs on `inner`.
+        static ref taken(const boost::asio::any_io_executor& inner) {
+            gate* g = nullptr;
+            for (auto& place : pool) {
+                if (place.load(std::memory_order_relaxed) == nullptr) continue;
+                g = place.exchange(nullptr, std::memory_order_acquire);
+                if (g != nullptr) break;
+            }
+            if (g == nullptr) g = new gate;
+            g->inner_ = inner;
+            return ref(g);
+        }
+        ref(const ref& other) noexcept
+          : gate_(other.gate_) {
+            if (gate_ != nullptr) gate_->owners_.fetch_add(1, std::memory_order_relaxed);
+        }
+        ref(ref&& from) noexcept
+          : gate_(std::exchange(from.gate_, nullptr)) {}
+        ref& operator=(ref from) noexcept {
+            std::swap(gate_, from.gate_);
+            return *this;
+        }
+        ~ref() {
+            if (gate_ != nullptr && gate_->owners_.fetch_sub(1, std::memory_order_acq_rel) == 1) give_back(gate_);
+        }
+        gate* operator->() const noexcept { return gate_; }
+        gate& operator*() const noexcept { return *gate_; }
+        explicit operator bool() const noexcept { return gate_ != nullptr; }
+        friend bool operator==(const ref&, const ref&) = default;
+
+      private:
+        explicit ref(gate* g) noexcept
+          : gate_(g) {}
+        gate* gate_ = nullptr;
+    };
+
+    /// From when it begins until it ends, a coroutine may run.
+    class section {
+      public:
+        explicit section(ref through) noexcept
+          : gate_(std::move(through)) {
+            gate_->enter();
+        }
+        section(const section&) = delete;
+        section& operator=(const section&) = delete;
+        ~section() { gate_->leave(); }
+
+      private:
+        ref gate_;
+    };
+
+  private:
+    static constexpr std::uint32_t wanted = 8;
+    static constexpr std::uint32_t performing = 16;
+    static constexpr std::uint32_t closed = 32;
+    static constexpr std::uint32_t one_section = 64;
+
+    static bool may_perform(std::uint32_t state) noexcept {
+        return state < one_section && (state & (wanted | performing | closed)) == wanted;
+    }
+    void perform() noexcept {
+        performer_.store(this_thread(), std::memory_order_relaxed);
+        for (;;) {
+            signal_.emit(static_cast<boost::asio::cancellation_type_t>(types_.load(std::memory_order_relaxed)));
+            std::uint32_t now = state_.load(std::memory_order_relaxed);
+            std::uint32_t next;
+            do {
+                const std::uint32_t without = now - performing;
+                next = may_perform(without) ? without - wanted + performing : without;
+                if (next == without) performer_.store(nullptr, std::memory_order_relaxed);
+            } while (!state_.compare_exchange_weak(now, next, std::memory_order_acq_rel));
+            if ((next & performing) == 0) return;
+            performer_.store(this_thread(), std::memory_order_relaxed);
+        }
+    }
+    static const void* this_thread() noexcept {
+        static thread_local const char one = 0;
+        return &one;
+    }
+
+    static void give_back(gate* g) noexcept {
+        g->signal_.slot().clear();
+        g->inner_ = nullptr;
+        g->types_.store(0, std::memory_order_relaxed);
+        g->state_.store(0, std::memory_order_relaxed);
+        g->owners_.store(1, std::memory_order_relaxed);
+        for (auto& place : pool) {
+            gate* none = nullptr;
+            if (place.compare_exchange_strong(none, g, std::memory_order_release, std::memory_order_relaxed)) return;
+        }
+        delete g;
+    }
+    // As many as are kept for the next attempts. Not destroyed: attempts may end after other static objects have.
+    static inline constinit std::atomic<gate*> pool[64]{};
+
+    std::atomic<std::uint32_t> state_{0}; ///< sections that run, and the bits above
+    std::atomic<std::uint32_t> owners_{1};
+    std::atomic<unsigned> types_{0};
+    std::atomic<const void*> performer_{nullptr};
+    boost::asio::cancellation_signal signal_;
+    boost::asio::any_io_executor inner_;
+    alarm deadline_;
+};
+
+/// Runs functions on the executor that a gate is for, each as a section of that gate.
+class section_executor {
+  public:
+    explicit section_executor(gate::ref through) noexcept
+      : gate_(std::move(through)) {}
+
+    boost::asio::execution_context& query(boost::asio::execution::context_t) const noexcept {
+        return boost::asio::query(gate_->inner(), boost::asio::execution::context);
+    }
+    boost::asio::execution::blocking_t query(boost::asio::execution::blocking_t) const noexcept {
+        if (never_blocks_) return boost::asio::execution::blocking.never;
+        return boost::asio::execution::blocking.possibly;
+    }
+    section_executor require(boost::asio::execution::blocking_t::never_t) const noexcept { return blocking(false); }
+    section_executor require(boost::asio::execution::blocking_t::possibly_t) const noexcept { return blocking(true); }
+
+    template <class F>
+    void execute(F&& f) const {
+        const auto on = [&](auto property) {
+            boost::asio::prefer(gate_->inner(), property).execute(section<std::decay_t<F>>{gate_, std::forward<F>(f)});
+        };
+        if (never_blocks_)
+            on(boost::asio::execution::blocking.never);
+        else
+            on(boost::asio::execution::blocking.possibly);
+    }
+
+    friend bool operator==(const section_executor&, const section_executor&) noexcept = default;
+
+  private:
+    template <class F>
+    struct section {
+        gate::ref through;
+        F function;
+
+        void operator()() {
+            const gate::section now(through);
+            std::move(function)();
+        }
+    };
+    section_executor blocking(bool possibly) const noexcept {
+        section_executor other = *this;
+        other.never_blocks_ = !possibly;
+        return other;
+    }
+
+    gate::ref gate_;
+    bool never_blocks_ = false;
+};
+
+} // namespace keel::detail
