@@ -6,15 +6,11 @@
 #include "../drive/channel.hpp"
 #include "../duration.hpp"
 #include "../pipeline.hpp"
-#include "asio/alarm.hpp"
 #include "asio/drive.hpp"
 #include "asio/virtual_time.hpp" // IWYU pragma: export
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/deferred.hpp>
 #include <boost/asio/error.hpp>
-#include <boost/asio/this_coro.hpp>
 #include <boost/system/system_error.hpp>
 #include <type_traits>
 #include <utility>
@@ -63,13 +59,8 @@ auto async(P&, const context&&, F&&, Args&&...) = delete;
 /// `boost::system::system_error` with `operation_aborted` if it is cancelled.
 template <monotonic_clock Clock>
 boost::asio::awaitable<void> async_sleep(const Clock& clock, nanos d) {
-    const time_point due = clock.now() + d;
-    detail::alarm until;
-    while (clock.now() < due) {
-        until.set(co_await boost::asio::this_coro::executor, clock, due);
-        const auto [ended] = co_await until.async_wait(boost::asio::as_tuple(boost::asio::deferred));
-        if (!until.has_rung(ended)) throw boost::system::system_error(ended);
-    }
+    if (!co_await detail::sleep_until(clock, clock.now() + d))
+        throw boost::system::system_error(boost::asio::error::operation_aborted);
 }
 
 } // namespace keel

@@ -9,11 +9,16 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/bind_executor.hpp>
+#include <boost/asio/bind_allocator.hpp>
 #include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/cancellation_type.hpp>
+#include <boost/asio/dispatch.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/strand.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <boost/system/error_code.hpp>
 #include <optional>
+#include <type_traits>
 #include <utility>
 
 namespace keel::detail {
@@ -27,32 +32,40 @@ class cancellable {
     cancellable& operator=(const cancellable&) = delete;
     /// The coroutine is destroyed in the midst of the attempt. Nothing of what surrounds it may exist any more.
     ~cancellable() {
-        if (!gate_) return;
-        gate_->close();
-        gate_->deadline().stop();
+        if (gate_) gate_->close();
     }
 
     /// To be awaited as a function of the frame of the coroutine that awaits it.
     template <class Frame, monotonic_clock Clock>
     auto begin(Frame* suspended, bool was_switched, const Clock& clock, time_point deadline) {
-        return coroutine_thread::run_suspended(suspended, was_switched, [&](auto resume, coroutine_thread::entry on) {
-            gate_ = gate::ref::taken(on.executor());
-            const gate::section first(gate_);
+        return coroutine_thread::go_on_within(suspended, was_switched, [&](auto resume, coroutine_thread::entry on) {
+            // Another thread may end the attempt, and this with it, as soon as it is suspended.
+            const gate::ref through = gate::ref::taken(on.executor());
+            const gate::section first(through);
+            gate_ = through;
             thread_.emplace(on);
-            kept_ = {boost::asio::any_io_executor(section_executor(gate_)), gate_->slot(),
-                     boost::asio::cancellation_state(gate_->slot(), boost::asio::enable_total_cancellation())};
+            const bool in_strand = under_strand(on.executor()) != on.executor();
+            kept_ = {in_strand ? on.executor() : boost::asio::any_io_executor(section_executor(through)),
+                     through->slot(),
+                     boost::asio::cancellation_state(through->slot(), boost::asio::enable_total_cancellation())};
             on.exchange(kept_);
             if (auto slot = kept_.state.slot(); slot.is_connected())
-                slot.assign([to = gate_](boost::asio::cancellation_type_t t) { to->cancel(canceller::caller, t); });
-            cancel_at(clock, deadline);
-            resume();
+                slot.assign([through](boost::asio::cancellation_type_t t) { through->cancel(canceller::caller, t); });
+            if (resume()) cancel_at(through, clock, deadline);
+            through->opened();
         });
+    }
+    /// Whether `leave` is to be awaited before `end`: the attempt has not been suspended, and would leave more and more
+    /// of itself on the stack.
+    bool is_to_leave() const noexcept { return gate_ && coroutine_thread::is_within(*thread_); }
+    template <class Frame>
+    static auto leave(Frame* suspended, bool was_switched) {
+        return coroutine_thread::go_on_behind(suspended, was_switched);
     }
     /// Whether the deadline has cancelled it.
     bool end() {
         if (!gate_) return false;
         gate_->close();
-        gate_->deadline().stop();
         if (auto slot = kept_.state.slot(); slot.is_connected()) slot.clear();
         thread_->exchange(kept_);
         kept_ = {};
@@ -60,14 +73,32 @@ class cancellable {
     }
 
   private:
+    // What a strand runs is one section after the other already.
+    static boost::asio::any_io_executor under_strand(const boost::asio::any_io_executor& e) {
+        boost::asio::any_io_executor under = e;
+        const auto look_under = [&]<class Inner>(std::type_identity<Inner>) {
+            const auto* strand = e.target<boost::asio::strand<Inner>>();
+            if (strand != nullptr) under = strand->get_inner_executor();
+            return strand != nullptr;
+        };
+        static_cast<void>(look_under(std::type_identity<boost::asio::io_context::executor_type>()) ||
+                          look_under(std::type_identity<boost::asio::any_io_executor>()) ||
+                          look_under(std::type_identity<boost::asio::thread_pool::executor_type>()));
+        return under;
+    }
+
+    // Few alarms ring, so only that is for the strand.
     template <monotonic_clock Clock>
-    void cancel_at(const Clock& clock, time_point deadline) {
-        gate_->deadline().set(gate_->inner(), clock, deadline, alarm_order::last);
-        gate_->deadline().async_wait(
-            boost::asio::bind_executor(gate_->inner(), [of = gate_](boost::system::error_code ended) {
-                if (of->deadline().has_rung(ended))
-                    of->cancel(canceller::deadline, boost::asio::cancellation_type::all);
-            }));
+    static void cancel_at(const gate::ref& through, const Clock& clock, time_point deadline) {
+        alarm& a = through->deadline();
+        a.set(under_strand(through->inner()), clock, deadline, alarm_order::last);
+        const auto rung = [through](boost::system::error_code ended) {
+            if (!through->deadline().has_rung(ended)) return;
+            boost::asio::dispatch(through->inner(), [through] {
+                through->cancel(canceller::deadline, boost::asio::cancellation_type::all);
+            });
+        };
+        a.async_wait(boost::asio::bind_allocator(gate::allocator<std::byte>(*through), rung));
     }
 
     gate::ref gate_;

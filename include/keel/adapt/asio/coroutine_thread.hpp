@@ -22,6 +22,7 @@ template <>
 class boost::asio::detail::awaitable_handler_base<boost::asio::any_io_executor, keel::detail::coroutine_thread_tag>
   : public awaitable_thread<boost::asio::any_io_executor> {
     using base = awaitable_thread<boost::asio::any_io_executor>;
+    using frame = awaitable_frame_base<boost::asio::any_io_executor>;
     using entry_frame = awaitable_frame<awaitable_thread_entry_point, boost::asio::any_io_executor>;
 
   public:
@@ -46,29 +47,66 @@ class boost::asio::detail::awaitable_handler_base<boost::asio::any_io_executor, 
         }
 
       private:
+        friend awaitable_handler_base;
         entry_frame* frame_;
     };
 
-    /// Calls `run(resume, entry)`: while `resume()` runs, so does the coroutine that has just been suspended with this
-    /// frame. `was_switched` is what `awaitable_thread_has_context_switched` was, which this leaves as it is.
+    /// The coroutine that has just been suspended with this frame goes on within `run(resume, entry)`, while `resume()`
+    /// runs: until it is suspended again, then that returns true; or until it goes on behind, see `go_on_behind`.
+    /// `was_switched` is what `awaitable_thread_has_context_switched` was, which this leaves as it is.
     template <class Run>
-    static base* run_suspended(awaitable_frame_base<boost::asio::any_io_executor>* suspended, bool was_switched,
-                               const Run& run) {
-        awaitable_handler_base thread(suspended->detach_thread());
+    static base* go_on_within(frame* suspended, bool was_switched, const Run& run) {
+        base* const outer = suspended->detach_thread();
+        awaitable_handler_base thread(outer);
         entry_frame& bottom = *thread.entry_point();
         bottom.has_context_switched_ = was_switched;
+        within here(bottom);
         run(
             [&] {
                 bottom.top_of_stack_->attach_thread(&thread);
                 thread.pump();
+                return !here.left.valid();
             },
             entry(bottom));
+        if (here.left.valid()) {
+            outer->*bottom_of = std::move(here.left);
+            bottom.top_of_stack_->attach_thread(outer);
+        }
+        return nullptr;
+    }
+    /// Whether on this stack that thread goes on within something.
+    static bool is_within(const entry& thread) noexcept {
+        return within::innermost != nullptr && &within::innermost->thread == thread.frame_;
+    }
+    /// The coroutine that has just been suspended with this frame goes on once the innermost `run` has returned.
+    static base* go_on_behind(frame* suspended, bool was_switched) {
+        within& here = *within::innermost;
+        here.left = std::move(suspended->detach_thread()->*bottom_of);
+        here.thread.has_context_switched_ = was_switched;
         return nullptr;
     }
 
   private:
+    struct within {
+        entry_frame& thread;
+        within* const around = innermost;
+        awaitable<awaitable_thread_entry_point, boost::asio::any_io_executor> left{};
+
+        explicit within(entry_frame& of) noexcept
+          : thread(of) {
+            innermost = this;
+        }
+        within(const within&) = delete;
+        within& operator=(const within&) = delete;
+        ~within() { innermost = around; }
+
+        static inline constinit thread_local within* innermost = nullptr;
+    };
+
     explicit awaitable_handler_base(base* from)
       : base(std::move(*from)) {}
+
+    static constexpr auto bottom_of = &awaitable_handler_base::bottom_of_stack_;
 };
 
 namespace keel::detail {

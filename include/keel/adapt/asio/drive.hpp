@@ -92,6 +92,21 @@ answer_of<Raw, Channel> cancelled_result() {
     throw boost::system::system_error(aborted);
 }
 
+/// Whether it has become that late; otherwise it was cancelled. In a coroutine of its own, for Asio recycles frames of
+/// up to 1 KiB.
+template <monotonic_clock Clock>
+boost::asio::awaitable<bool> sleep_until(const Clock& clock, time_point due) {
+    alarm until;
+    for (;;) {
+        const boost::asio::cancellation_state caller = co_await boost::asio::this_coro::cancellation_state;
+        if (caller.cancelled() != boost::asio::cancellation_type::none) co_return false;
+        if (clock.now() >= due) co_return true;
+        until.set(co_await boost::asio::this_coro::executor, clock, due);
+        const auto [ended] = co_await until.async_wait(boost::asio::as_tuple(boost::asio::deferred));
+        if (!until.has_rung(ended)) co_return false;
+    }
+}
+
 /// Takes the steps of a call in a coroutine: waits suspend it. An attempt is cancelled at the deadline that the chain
 /// has set for it, and its end awaited.
 template <class Channel, class Source, class Clock, class F, class... Args>
@@ -108,14 +123,7 @@ auto drive(lanes<Source, Clock>& pipeline, const context* outer, F fn, Args... a
                                                                            : call(clock_ref(clock), *outer));
     for (step next = steps.begin(); next != step::finish;) {
         if (next == step::wait) {
-            alarm until;
-            for (;;) {
-                const boost::asio::cancellation_state caller = co_await this_coro::cancellation_state;
-                if (caller.cancelled() != none) co_return cancelled_result<raw, Channel>();
-                if (clock.now() >= steps.due()) break;
-                until.set(co_await this_coro::executor, clock, steps.due());
-                co_await until.async_wait(boost::asio::as_tuple(boost::asio::deferred));
-            }
+            if (!co_await sleep_until(clock, steps.due())) co_return cancelled_result<raw, Channel>();
             next = steps.waited();
             continue;
         }
@@ -140,6 +148,10 @@ auto drive(lanes<Source, Clock>& pipeline, const context* outer, F fn, Args... a
             }
         } catch (...) {
             thrown = std::current_exception();
+        }
+        if (attempt.is_to_leave()) {
+            const bool was_switched = co_await boost::asio::detail::awaitable_thread_has_context_switched{};
+            co_await [&](auto* frame) { return cancellable::leave(frame, was_switched); };
         }
         bool is_late = attempt.end();
         if (!returned || !is_ok(*returned)) {

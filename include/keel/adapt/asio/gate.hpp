@@ -13,7 +13,9 @@
 #include <boost/asio/prefer.hpp>
 #include <boost/asio/query.hpp>
 #include <boost/asio/require.hpp>
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <thread>
 #include <type_traits>
 #include <utility>
@@ -70,8 +72,15 @@ class gate {
         }
     }
 
-    /// Within a section: no cancellation begins from now on. Whether `by` has asked for one.
-    void close() noexcept { state_.fetch_or(closed, std::memory_order_acq_rel); }
+    /// Its first section will do no more than leave.
+    void opened() noexcept { state_.fetch_and(~opening, std::memory_order_release); }
+    /// Within a section: no cancellation begins from now on.
+    void close() noexcept {
+        while ((state_.fetch_or(closed, std::memory_order_acq_rel) & opening) != 0)
+            std::this_thread::yield();
+        deadline_.stop();
+    }
+    /// Whether `by` has asked for it before it was closed.
     bool was_cancelled(canceller by) const noexcept {
         return (state_.load(std::memory_order_relaxed) & static_cast<std::uint32_t>(by)) != 0;
     }
@@ -79,7 +88,42 @@ class gate {
     /// Only within a section.
     boost::asio::cancellation_slot slot() noexcept { return signal_.slot(); }
     const boost::asio::any_io_executor& inner() const noexcept { return inner_; }
+    /// Set by its first section, before it is `opened()`.
     alarm& deadline() noexcept { return deadline_; }
+
+    /// The memory for the wait for that alarm. Asio recycles two pieces of memory in a thread, which are others' then.
+    template <class T>
+    class allocator {
+      public:
+        using value_type = T;
+        explicit allocator(gate& of) noexcept
+          : of_(&of) {}
+        template <class Other>
+        allocator(const allocator<Other>& other) noexcept
+          : of_(other.of_) {}
+
+        T* allocate(std::size_t n) {
+            if (n > room_for_wait / sizeof(T) || alignof(T) > alignof(std::max_align_t) ||
+                std::exchange(of_->is_memory_used_, true))
+                return std::allocator<T>().allocate(n);
+            return reinterpret_cast<T*>(of_->memory_);
+        }
+        void deallocate(T* p, std::size_t n) noexcept {
+            if (static_cast<void*>(p) == of_->memory_)
+                of_->is_memory_used_ = false;
+            else
+                std::allocator<T>().deallocate(p, n);
+        }
+        template <class Other>
+        friend bool operator==(const allocator& a, const allocator<Other>& b) noexcept {
+            return a.of_ == b.of_;
+        }
+
+      private:
+        template <class>
+        friend class allocator;
+        gate* of_;
+    };
 
     /// One owner of a gate.
     class ref {
@@ -137,10 +181,12 @@ class gate {
     };
 
   private:
+    static constexpr std::size_t room_for_wait = 256;
     static constexpr std::uint32_t wanted = 8;
     static constexpr std::uint32_t performing = 16;
     static constexpr std::uint32_t closed = 32;
-    static constexpr std::uint32_t one_section = 64;
+    static constexpr std::uint32_t opening = 64;
+    static constexpr std::uint32_t one_section = 128;
 
     static bool may_perform(std::uint32_t state) noexcept {
         return state < one_section && (state & (wanted | performing | closed)) == wanted;
@@ -169,7 +215,7 @@ class gate {
         g->signal_.slot().clear();
         g->inner_ = nullptr;
         g->types_.store(0, std::memory_order_relaxed);
-        g->state_.store(0, std::memory_order_relaxed);
+        g->state_.store(opening, std::memory_order_relaxed);
         g->owners_.store(1, std::memory_order_relaxed);
         for (auto& place : pool) {
             gate* none = nullptr;
@@ -180,13 +226,15 @@ class gate {
     // As many as are kept for the next attempts. Not destroyed: attempts may end after other static objects have.
     static inline constinit std::atomic<gate*> pool[64]{};
 
-    std::atomic<std::uint32_t> state_{0}; ///< sections that run, and the bits above
+    std::atomic<std::uint32_t> state_{opening}; ///< sections that run, and the bits above
     std::atomic<std::uint32_t> owners_{1};
     std::atomic<unsigned> types_{0};
     std::atomic<const void*> performer_{nullptr};
     boost::asio::cancellation_signal signal_;
     boost::asio::any_io_executor inner_;
     alarm deadline_;
+    bool is_memory_used_ = false;
+    alignas(std::max_align_t) std::byte memory_[room_for_wait];
 };
 
 /// Runs functions on the executor that a gate is for, each as a section of that gate.
