@@ -83,7 +83,14 @@ class outcome_of : public outcome {
         ::new (static_cast<void*>(&result_)) R(std::move(from.result_));
         holds_ = true;
     }
-    outcome_of& operator=(outcome_of&&) = delete;
+    outcome_of& operator=(outcome_of&& from) noexcept {
+        if (this == &from) return *this;
+        reset();
+        outcome::operator=(std::move(from));
+        holds_ = from.holds_;
+        if (holds_) ::new (static_cast<void*>(&result_)) R(std::move(from.result_));
+        return *this;
+    }
 
     /// What the function returned, or null.
     const R* result() const noexcept { return returned() ? &result_ : nullptr; }

@@ -208,6 +208,10 @@ constexpr needs needs_of(const P& p) noexcept {
 template <class P>
 inline constexpr bool counts_retries = requires(const P& p) { p.retries(); };
 
+/// Whether it runs what is inside it several times at once, which only the driver of coroutines can do.
+template <class P>
+inline constexpr bool forks = requires { requires P::forks; };
+
 template <class P>
 constexpr std::uint32_t retries_of(const P& p) {
     if constexpr (counts_retries<P>)

@@ -6,7 +6,11 @@
 #include "../drive/channel.hpp"
 #include "../duration.hpp"
 #include "../pipeline.hpp"
+#include "asio/attempts.hpp"
+#include "asio/course.hpp"
 #include "asio/drive.hpp"
+#include "asio/fork.hpp" // IWYU pragma: keep
+
 #include "asio/virtual_time.hpp" // IWYU pragma: export
 
 #include <boost/asio/awaitable.hpp>
@@ -23,9 +27,10 @@ namespace detail {
 template <class Source, class Clock, class F, class... Args>
 auto drive_decayed(lanes<Source, Clock>& pipeline, const context* outer, F&& fn, Args&&... args) {
     using raw = awaited_result<std::decay_t<F>, std::decay_t<Args>...>;
-    using channel = decltype(channel_for<raw, typename lanes<Source, Clock>::parts>());
-    return drive<channel, Source, Clock, std::decay_t<F>, std::decay_t<Args>...>(pipeline, outer, std::forward<F>(fn),
-                                                                                 std::forward<Args>(args)...);
+    using lanes = detail::lanes<Source, Clock>;
+    using course = detail::course<lanes, raw, decltype(channel_for<raw, typename lanes::parts>())>;
+    return drive<course, std::decay_t<F>, std::decay_t<Args>...>({pipeline, outer}, std::forward<F>(fn),
+                                                                 std::forward<Args>(args)...);
 }
 
 } // namespace detail
@@ -59,8 +64,9 @@ auto async(P&, const context&&, F&&, Args&&...) = delete;
 /// `boost::system::system_error` with `operation_aborted` if it is cancelled.
 template <monotonic_clock Clock>
 boost::asio::awaitable<void> async_sleep(const Clock& clock, nanos d) {
-    if (!co_await detail::sleep_until(clock, clock.now() + d))
-        throw boost::system::system_error(boost::asio::error::operation_aborted);
+    // A variable: GCC 12 compiles a condition that awaits into something else.
+    const bool is_over = co_await detail::sleep_until(clock, clock.now() + d);
+    if (!is_over) throw boost::system::system_error(boost::asio::error::operation_aborted);
 }
 
 } // namespace keel

@@ -115,6 +115,9 @@ class lanes {
 
     template <class Channel, class F>
     KEEL_ALWAYS_INLINE typename Channel::result run(call c, F& f) {
+        static_assert(parts::outermost_fork == size,
+                      "keel: hedge runs attempts at the same time, which a blocking call can't: use `co_await "
+                      "keel::async(p, f)` of keel/adapt/asio.hpp, or `retry`");
         static_assert(
             std::move_constructible<typename Channel::result>,
             "keel: the function returns something that can't be moved, so it can't be carried past a failed attempt");

@@ -134,6 +134,17 @@ struct parts<std::index_sequence<I...>, chain<P...>, Clock> {
         return i;
     }();
 
+    /// What runs its inside several times at once; the size where nothing does.
+    static constexpr std::size_t outermost_fork = [] {
+        constexpr bool fork[] = {forks<P>..., true};
+        std::size_t i = 0;
+        while (!fork[i])
+            ++i;
+        return i;
+    }();
+    static_assert((std::size_t{forks<P>} + ... + 0) <= 1,
+                  "keel: a hedge in a hedge multiplies the attempts: keep one of them, with more `extra`");
+
     /// How many policies, from the outside in, leave nothing to give back. A call that the next one does not admit may
     /// begin anew, and so may one that any of these does not.
     static constexpr std::size_t leave_nothing = [] {

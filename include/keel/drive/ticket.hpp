@@ -43,6 +43,9 @@ struct again {
 /// To policies a failure is the error code of an `std::expected<void, std::error_code>`: selectors of errors see it.
 template <class Lanes>
 class [[nodiscard]] ticket {
+    static_assert(Lanes::parts::outermost_fork == Lanes::size,
+                  "keel: hedge runs attempts at the same time, which one ticket can't: begin a ticket for each, or use "
+                  "`co_await keel::async(p, f)` of keel/adapt/asio.hpp");
     using result = std::expected<void, std::error_code>;
     using walk = detail::walk<Lanes, result>;
     enum class phase : std::uint8_t { express, running, waiting, ended };

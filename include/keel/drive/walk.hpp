@@ -36,8 +36,8 @@ class junction {
 };
 
 /// What is to be done next for a call: to run the function, and say `ended()`; to wait until `due()`, and say
-/// `waited()`; or nothing more.
-enum class step : std::uint8_t { invoke, wait, finish };
+/// `waited()`; to run what is inside the policy that forks, several times at once, and say `ended()`; or nothing more.
+enum class step : std::uint8_t { invoke, wait, fork, finish };
 
 /// The full nested semantics of a call, as steps that whoever drives it takes: each policy admits, everything inside it
 /// runs, and it settles what came of that; if it says so, the inside runs again. If this ends before the call does,
@@ -55,12 +55,20 @@ class walk {
       , inside_(where.invoked() ? size - where.settled() : where.admitted()) {
         if (!in_attempt()) call_.retries_left = any_number_of_retries;
     }
+    /// For a part of a call: only through the policies inside of the `base` outermost ones.
+    walk(Pipeline& pipeline, const call& part, std::size_t base) noexcept
+      : pipeline_(pipeline)
+      , call_(part)
+      , frames_(typename Pipeline::express_frames{})
+      , base_(base)
+      , inside_(base) {}
     /// What `from` was to end or to give back, this does.
     walk(walk&& from) noexcept
       : pipeline_(from.pipeline_)
       , call_(from.call_)
       , frames_(from.frames_)
-      , inside_(std::exchange(from.inside_, 0))
+      , base_(from.base_)
+      , inside_(std::exchange(from.inside_, from.base_))
       , asked_to_wait_(std::exchange(from.asked_to_wait_, false))
       , takes_retry_(std::exchange(from.takes_retry_, false))
       , due_(from.due_)
@@ -69,7 +77,7 @@ class walk {
     ~walk() {
         if (takes_retry_) call_.give_retry_back();
         if (asked_to_wait_) abandon(inside_);
-        while (inside_ != 0)
+        while (inside_ != base_)
             abandon(--inside_);
     }
 
@@ -88,6 +96,7 @@ class walk {
             at(inside_, [&]<std::size_t I> { then = enter<I>(); });
             if (then == step::wait) return then;
             if (then == step::finish) return go_out();
+            if (inside_ == outermost_fork + 1 && base_ <= outermost_fork) return step::fork;
         }
         return step::invoke;
     }
@@ -108,6 +117,7 @@ class walk {
   private:
     static constexpr std::size_t size = Pipeline::size;
     static constexpr std::size_t outermost_retry = Pipeline::parts::outermost_retry;
+    static constexpr std::size_t outermost_fork = Pipeline::parts::outermost_fork;
 
     template <class F>
     static void at(std::size_t i, F f) {
@@ -136,7 +146,7 @@ class walk {
     }
 
     step go_out() {
-        while (inside_ != 0) {
+        while (inside_ != base_) {
             verdict v;
             bool counts = false;
             at(inside_ - 1, [&]<std::size_t I> {
@@ -176,6 +186,7 @@ class walk {
     Pipeline& pipeline_;
     call call_;
     typename Pipeline::frames frames_;
+    std::size_t base_ = 0;
     std::size_t inside_;         ///< of how many policies, counted from the outside in, the call is
     bool asked_to_wait_ = false; ///< by the policy that it would enter next
     bool takes_retry_ = false;   ///< once the wait is over

@@ -38,23 +38,20 @@ class cancellable {
     /// To be awaited as a function of the frame of the coroutine that awaits it.
     template <class Frame, monotonic_clock Clock>
     auto begin(Frame* suspended, bool was_switched, const Clock& clock, time_point deadline) {
-        return coroutine_thread::go_on_within(suspended, was_switched, [&](auto resume, coroutine_thread::entry on) {
-            // Another thread may end the attempt, and this with it, as soon as it is suspended.
-            const gate::ref through = gate::ref::taken(on.executor());
-            const gate::section first(through);
-            gate_ = through;
-            thread_.emplace(on);
-            const bool in_strand = under_strand(on.executor()) != on.executor();
-            kept_ = {in_strand ? on.executor() : boost::asio::any_io_executor(section_executor(through)),
-                     through->slot(),
-                     boost::asio::cancellation_state(through->slot(), boost::asio::enable_total_cancellation())};
-            on.exchange(kept_);
-            if (auto slot = kept_.state.slot(); slot.is_connected())
-                slot.assign([through](boost::asio::cancellation_type_t t) { through->cancel(canceller::caller, t); });
-            if (resume()) cancel_at(through, clock, deadline);
-            through->opened();
-        });
+        const auto cancel = [](const gate::ref& through) {
+            return [through](boost::asio::cancellation_type_t t) { through->cancel(canceller::caller, t); };
+        };
+        return begin_with(suspended, was_switched, cancel,
+                          [&](const gate::ref& through) { cancel_at(through, clock, deadline); });
     }
+    /// Without a deadline. `by_caller(gate)` is what a cancellation by the caller calls.
+    template <class Frame, class ByCaller>
+    auto begin(Frame* suspended, bool was_switched, const ByCaller& by_caller) {
+        return begin_with(suspended, was_switched, by_caller, [](const gate::ref&) {});
+    }
+    /// Lets others cancel it.
+    const gate::ref& through() const noexcept { return gate_; }
+
     /// Whether `leave` is to be awaited before `end`: the attempt has not been suspended, and would leave more and more
     /// of itself on the stack.
     bool is_to_leave() const noexcept { return gate_ && coroutine_thread::is_within(*thread_); }
@@ -73,6 +70,25 @@ class cancellable {
     }
 
   private:
+    template <class Frame, class ByCaller, class Suspended>
+    auto begin_with(Frame* suspended, bool was_switched, const ByCaller& by_caller, const Suspended& suspended_first) {
+        return coroutine_thread::go_on_within(suspended, was_switched, [&](auto resume, coroutine_thread::entry on) {
+            // Another thread may end the attempt, and this with it, as soon as it is suspended.
+            const gate::ref through = gate::ref::taken(on.executor());
+            const gate::section first(through);
+            gate_ = through;
+            thread_.emplace(on);
+            const bool in_strand = under_strand(on.executor()) != on.executor();
+            kept_ = {in_strand ? on.executor() : boost::asio::any_io_executor(section_executor(through)),
+                     through->slot(),
+                     boost::asio::cancellation_state(through->slot(), boost::asio::enable_total_cancellation())};
+            on.exchange(kept_);
+            if (auto slot = kept_.state.slot(); slot.is_connected()) slot.assign(by_caller(through));
+            if (resume()) suspended_first(through);
+            through->opened();
+        });
+    }
+
     // What a strand runs is one section after the other already.
     static boost::asio::any_io_executor under_strand(const boost::asio::any_io_executor& e) {
         boost::asio::any_io_executor under = e;
