@@ -16,6 +16,9 @@ namespace detail {
 /// How many retries are left where no `retry` bounds them.
 inline constexpr std::uint32_t any_number_of_retries = 0xffff'ffff;
 
+/// Of contexts that are told no other: it must outlive them.
+inline constexpr steady_clock default_clock{};
+
 } // namespace detail
 
 /// What can say that a call is no longer wanted, such as a `std::stop_token`.
@@ -36,7 +39,15 @@ class context {
     context() noexcept
       : context(no_deadline) {}
     explicit context(time_point deadline) noexcept
-      : context(clock_ref(default_clock), deadline, 1, detail::any_number_of_retries, nullptr) {}
+      : context(deadline, detail::default_clock) {}
+    /// `remaining()` reads `clock`, whose time `deadline` is; the context refers to it, so it must live longer.
+    /// Pipelines that get the context compare `deadline` with their own clock: only `manual_clock` has an epoch of its
+    /// own.
+    template <monotonic_clock Clock>
+    context(time_point deadline, const Clock& clock) noexcept
+      : context(clock_ref(clock), deadline, 1, detail::any_number_of_retries, nullptr) {}
+    template <monotonic_clock Clock>
+    context(time_point, const Clock&&) = delete;
     context(const context& other) noexcept
       : clock_(other.clock_)
       , deadline_(other.deadline_)
@@ -138,8 +149,6 @@ class context {
     bool shares_retries() const noexcept {
         return shared_retries().load(std::memory_order_relaxed) != detail::any_number_of_retries;
     }
-
-    static constexpr steady_clock default_clock{};
 
     clock_ref clock_;
     time_point deadline_;

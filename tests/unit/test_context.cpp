@@ -42,6 +42,23 @@ TEST_CASE("a context's deadline may be as long ago as it likes") {
     CHECK(context(time_point::min()).remaining() == 0ns);
 }
 
+TEST_CASE("a context that is told its clock has what is left by that one, and so have its copies") {
+    keel::manual_clock clock;
+    clock.advance(7s);
+    const context c(time_point(10s), clock);
+    const context copy = c;
+    CHECK(c.deadline() == time_point(10s));
+    CHECK(c.remaining() == 3s);
+    CHECK(c.attempt() == 1);
+    CHECK(!c.stop_requested());
+    clock.advance(1s);
+    CHECK(c.remaining() == 2s);
+    CHECK(copy.remaining() == 2s);
+    clock.advance(2s);
+    CHECK(copy.remaining() == 0s);
+    CHECK(context(keel::no_deadline, clock).remaining() == std::chrono::nanoseconds::max());
+}
+
 TEST_CASE("a context asks its token whether to stop: the standard one, or any that can say so") {
     std::stop_source source;
     const std::stop_token token = source.get_token();
