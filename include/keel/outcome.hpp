@@ -33,8 +33,12 @@ class outcome {
     /// The rejection that stands in place of a result, or `errc{}`.
     errc rejection() const noexcept { return origin_ == origin::rejected ? reason_ : errc{}; }
 
-    /// How long until another call makes sense, by what the rejection says; 0 if it says nothing.
-    nanos retry_after() const noexcept { return origin_ == origin::rejected ? retry_after_ : nanos(0); }
+    /// How long until another call makes sense, by what the rejection says, or whoever drives the call; 0 if they say
+    /// nothing.
+    nanos retry_after() const noexcept { return retry_after_; }
+
+    /// For drivers: what `retry_after()` is of a result that can't say so itself.
+    void hint(nanos retry_after) noexcept { retry_after_ = retry_after; }
 
     /// Replaces whatever it was by a rejection.
     void reject(errc reason, nanos retry_after = {}) noexcept {
@@ -77,13 +81,8 @@ class outcome_of : public outcome {
   public:
     outcome_of() noexcept {}
     ~outcome_of() { reset(); }
-    outcome_of(outcome_of&& from) noexcept
-      : outcome(std::move(from)) {
-        if (!from.holds_) return;
-        ::new (static_cast<void*>(&result_)) R(std::move(from.result_));
-        holds_ = true;
-    }
-    outcome_of& operator=(outcome_of&&) = delete;
+    outcome_of(const outcome_of&) = delete;
+    outcome_of& operator=(const outcome_of&) = delete;
 
     /// What the function returned, or null.
     const R* result() const noexcept { return returned() ? &result_ : nullptr; }
@@ -117,6 +116,7 @@ class outcome_of : public outcome {
         if (holds_) result_.~R();
         holds_ = false;
         thrown_ = nullptr;
+        retry_after_ = {};
         origin_ = origin::nothing;
     }
 
