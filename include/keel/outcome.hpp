@@ -33,8 +33,12 @@ class outcome {
     /// The rejection that stands in place of a result, or `errc{}`.
     errc rejection() const noexcept { return origin_ == origin::rejected ? reason_ : errc{}; }
 
-    /// How long until another call makes sense, by what the rejection says; 0 if it says nothing.
-    nanos retry_after() const noexcept { return origin_ == origin::rejected ? retry_after_ : nanos(0); }
+    /// How long until another call makes sense, by what the rejection says, or whoever drives the call; 0 if they say
+    /// nothing.
+    nanos retry_after() const noexcept { return retry_after_; }
+
+    /// For drivers: what `retry_after()` is of a result that can't say so itself.
+    void hint(nanos retry_after) noexcept { retry_after_ = retry_after; }
 
     /// Replaces whatever it was by a rejection.
     void reject(errc reason, nanos retry_after = {}) noexcept {
@@ -124,6 +128,7 @@ class outcome_of : public outcome {
         if (holds_) result_.~R();
         holds_ = false;
         thrown_ = nullptr;
+        retry_after_ = {};
         origin_ = origin::nothing;
     }
 

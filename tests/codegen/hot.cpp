@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstring>
 #include <expected>
 #include <limits>
@@ -63,6 +64,14 @@ keel::static_pipeline<keel::breaker<keel::sliding_window>({.minimum_calls = 1, .
     opened_outside([]() -> std::expected<int, std::error_code> { return std::unexpected(std::error_code()); });
 bench::by_hand<keel::cached_clock> by_hand;
 std::atomic<int> shared_count{0};
+
+// As an event loop has it: the request is kept, and settled in another function.
+using ticket = decltype(fixed.begin());
+alignas(ticket) std::byte kept[sizeof(ticket)];
+[[gnu::noinline]] void settle(ticket& t) {
+    t.success();
+    t.~ticket();
+}
 
 template <class Guard>
 int call_through(void* guard, int key) {
@@ -145,6 +154,27 @@ int hot_ticket(int key, void*) {
     t.success();
     return value;
 }
+int hot_ticket_stored(int key, void*) {
+    auto t = stored.begin();
+    if (!t) return -1;
+    const int value = fetch(key);
+    t.success();
+    return value;
+}
+int hot_ticket_nested(int key, void*) {
+    auto t = fixed.begin(around);
+    if (!t) return -1;
+    const int value = fetch(key);
+    t.success();
+    return value;
+}
+int hot_ticket_kept(int key, void*) {
+    ticket* const t = ::new (static_cast<void*>(kept)) ticket(fixed.begin());
+    if (!*t) return -1;
+    const int value = fetch(key);
+    settle(*t);
+    return value;
+}
 int hot_flat_passed(int key, void* guard) {
     return static_cast<decltype(by_hand)*>(guard)->flat([&] { return fetch(key); });
 }
@@ -195,6 +225,9 @@ const path* find_path(const char* name) {
         {"hot_aimd", hot_aimd, nullptr},
         {"hot_throttle", hot_throttle, nullptr},
         {"hot_ticket", hot_ticket, nullptr},
+        {"hot_ticket_stored", hot_ticket_stored, nullptr},
+        {"hot_ticket_nested", hot_ticket_nested, nullptr},
+        {"hot_ticket_kept", hot_ticket_kept, nullptr},
         {"hot_flat_passed", hot_flat_passed, &by_hand},
         {"hot_static_passed", hot_static_passed, &fixed},
         {"hot_stored_passed", hot_stored_passed, &stored},

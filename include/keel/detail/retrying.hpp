@@ -50,7 +50,7 @@ inline nanos hint_in(const std::exception_ptr& thrown) {
 template <class R>
 nanos hint_of(const outcome_of<R>& o) {
     if (o.exception()) return hint_in(o.exception());
-    if (o.rejection() != errc{}) return o.retry_after();
+    if (o.rejection() != errc{} || o.retry_after() > nanos(0)) return o.retry_after();
     if (!o.returned() || o.succeeded()) return nanos(0);
     const auto* error = error_in(*o.result());
     if constexpr (requires {

@@ -94,14 +94,11 @@ class lanes {
     }
     /// All policies settle a success, or the last `settled` of them have.
     template <class R>
-    KEEL_ALWAYS_INLINE bool try_settle(stopped& left, const R& r, std::size_t& settled, bool& knows_now) noexcept {
+    KEEL_ALWAYS_INLINE bool try_settle(call& c, express_frames& fr, const R& r, std::size_t& settled,
+                                       bool& knows_now) noexcept {
         if constexpr (parts::express) {
             knows_now = source_.needs().settle_time;
-            call c(left.call, false, 1, clock_ref(clock_));
-            c.turn();
-            const bool done = settle_all(c, left.frames, settled, r, indices{});
-            left.call = c.leave();
-            return done;
+            return settle_all(c, fr, settled, r, indices{});
         } else {
             return false;
         }

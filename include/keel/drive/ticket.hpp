@@ -3,9 +3,13 @@
 
 #include "../call.hpp"
 #include "../clock/clock.hpp"
+#include "../context.hpp"
 #include "../detail/macros.hpp"
+#include "../detail/room.hpp"
 #include "../duration.hpp"
 #include "../error.hpp"
+#include "kept_outcome.hpp"
+#include "paused_walk.hpp"
 #include "walk.hpp"
 
 #include <cassert>
@@ -13,7 +17,6 @@
 #include <cstdint>
 #include <expected>
 #include <memory>
-#include <new>
 #include <system_error>
 #include <utility>
 
@@ -27,7 +30,8 @@ struct again {
     constexpr explicit operator bool() const noexcept { return wanted; }
 };
 
-/// A call that is driven by hand: `p.begin()` of a pipeline, which must outlive it. Allocates nothing.
+/// A call that is driven by hand: `p.begin()` of a pipeline, which must outlive it. Allocates nothing, unless a
+/// function of a policy's throws.
 ///
 ///     auto t = p.begin();
 ///     if (!t) return t.error();           // refused
@@ -37,18 +41,19 @@ struct again {
 ///         timer.after(next.delay, ...);   // and then: if (t.resume()) ... the next attempt
 ///
 /// It is running while an attempt may be made, which one of `success`, `failure` and `ignore` ends; or waiting, which
-/// `resume` ends; or it has ended. If it is dropped before, the call is as if it had been ignored, and all that its
-/// policies took goes back. Belongs to one thread at a time.
+/// `resume` ends; or it has ended, or was moved from. If it is dropped before it has ended, the call is as if it had
+/// been ignored, and all that its policies took goes back. What does not fit its state is caught by an `assert`, and
+/// without them does nothing. Belongs to one thread at a time.
 ///
-/// To policies a failure is the error code of an `std::expected<void, std::error_code>`: selectors of errors see it.
+/// To policies a failure is the error code of a `std::expected<void, std::error_code>`: selectors of errors see it.
+/// What a function of a policy's throws passes through, and the call has ended then.
 template <class Lanes>
 class [[nodiscard]] ticket {
     static_assert(Lanes::parts::outermost_fork == Lanes::size,
                   "keel: hedge runs attempts at the same time, which one ticket can't: begin a ticket for each, or use "
                   "`co_await keel::async(p, f)` of keel/adapt/asio.hpp");
-    using result = std::expected<void, std::error_code>;
-    using walk = detail::walk<Lanes, result>;
-    enum class phase : std::uint8_t { express, running, waiting, ended };
+    using paused = detail::paused_walk<Lanes>;
+    using room = typename paused::room;
 
   public:
     KEEL_ALWAYS_INLINE ticket(Lanes& pipeline, call c)
@@ -57,20 +62,20 @@ class [[nodiscard]] ticket {
         typename Lanes::express_frames frames{};
         bool knows_now = false;
         if (pipeline.try_admit(c, frames, admitted, knows_now)) [[likely]] {
-            stopped_ = {c.leave(), frames};
+            const call::remains left = c.leave();
+            std::construct_at(&express_.object, left.deadline, left.outer, std::move(frames));
             return;
         }
-        begin_cold({c.leave(), frames}, {admitted, 0, false, knows_now});
+        room next;
+        go_on(paused::begin(next, pipeline, {c.leave(), frames}, {admitted, 0, false, knows_now}), next);
     }
     ticket(ticket&& from) noexcept
       : pipeline_(from.pipeline_)
-      , stopped_(from.stopped_)
-      , phase_(std::exchange(from.phase_, phase::ended))
-      , reason_(from.reason_)
-      , delay_(from.delay_) {
-        if (!walks()) return;
-        std::construct_at(&walk_, std::move(from.walk_));
-        std::destroy_at(&from.walk_);
+      , phase_(std::exchange(from.phase_, phase::over)) {
+        if (phase_ == phase::express)
+            express_.take(from.express_);
+        else if (pauses())
+            paused_.take(from.paused_);
     }
     ticket& operator=(ticket&& from) noexcept {
         if (this != &from) {
@@ -80,108 +85,138 @@ class [[nodiscard]] ticket {
         return *this;
     }
     KEEL_ALWAYS_INLINE ~ticket() {
-        if (phase_ != phase::ended) [[unlikely]]
+        if (phase_ == phase::express) [[unlikely]]
+            paused::drop(*pipeline_, leave_express().left());
+        else if (phase_ != phase::over) [[unlikely]]
             drop();
     }
 
     /// Whether an attempt may be made now.
     KEEL_ALWAYS_INLINE explicit operator bool() const noexcept { return phase_ <= phase::running; }
+    /// Whether `resume` is to be called once `delay()` has passed.
     bool waiting() const noexcept { return phase_ == phase::waiting; }
-    /// While it is waiting: how long, from when it began to.
-    nanos delay() const noexcept { return delay_; }
+    /// While it is waiting: how long, from when that began.
+    nanos delay() const noexcept { return pauses() ? paused_.object.delay() : nanos(0); }
+
+    /// How many attempts have begun: 1 in the first.
+    std::uint32_t attempt() const noexcept { return pauses() ? paused_.object.attempt() : 1; }
+    /// While it is running: when the attempt must have ended; `no_deadline` if nothing bounds it.
+    time_point deadline() const noexcept {
+        if (phase_ == phase::express) return express_.object.deadline;
+        return pauses() ? paused_.object.deadline() : no_deadline;
+    }
 
     /// Once it has ended: the rejection that the call ended with, or `errc{}`.
-    errc error() const noexcept { return reason_; }
+    errc error() const noexcept { return pauses() ? paused_.object.came_to().rejection() : errc{}; }
     /// After a rejection: how long until asking again makes sense; 0 if that is unknown.
-    nanos retry_after() const noexcept { return delay_; }
-
-    /// While it is running: when the attempt must have ended; `no_deadline` if nothing bounds it.
-    time_point deadline() const noexcept { return walks() ? walk_.of().deadline : stopped_.call.deadline; }
+    nanos retry_after() const noexcept { return pauses() ? paused_.object.came_to().retry_after() : nanos(0); }
+    /// Once it has ended: what the call came to. The error is that of the last attempt, or of a fallback, or `error()`.
+    std::expected<void, std::error_code> result() const noexcept {
+        return pauses() ? paused_.object.came_to().result() : detail::by_hand_result();
+    }
 
     /// The attempt has succeeded. A policy can see that otherwise, such as a timeout, and want another one.
     KEEL_ALWAYS_INLINE again success() {
-        assert(*this && "keel: no attempt of this ticket is under way");
+        room next;
         if (phase_ == phase::express) [[likely]] {
+            express left = leave_express();
+            call c = left.as_call(*pipeline_);
             std::size_t settled = 0;
             bool knows_now = false;
-            typename Lanes::stopped left = stopped_;
-            if (pipeline_->try_settle(left, result(), settled, knows_now)) [[likely]] {
-                phase_ = phase::ended;
+            if (pipeline_->try_settle(c, left.frames, detail::by_hand_result(), settled, knows_now)) [[likely]]
                 return {};
-            }
-            return end_cold(left, settled, knows_now, result());
+            return go_on(
+                paused::succeed(next, *pipeline_, {c.leave(), left.frames}, {Lanes::size, settled, true, knows_now}),
+                next);
         }
-        return end(result());
+        if (!leave(phase::running, next)) return {};
+        return go_on(paused::succeed(next), next);
     }
-    again failure(std::error_code why = std::make_error_code(std::errc::io_error)) {
-        assert(*this && why && "keel: no attempt of this ticket is under way");
-        const result failed = std::unexpected(why);
-        return phase_ == phase::express ? end_cold(stopped_, 0, false, failed) : end(failed);
+    /// The attempt has failed with `why`. A retry waits for `retry_after` at least.
+    again failure(std::error_code why = std::make_error_code(std::errc::io_error), nanos retry_after = {}) {
+        assert(why && "keel: a failure without an error, which would be a success");
+        room next;
+        if (phase_ == phase::express)
+            return go_on(paused::fail(next, *pipeline_, leave_express().left(), why, retry_after), next);
+        if (!leave(phase::running, next)) return {};
+        return go_on(paused::fail(next, why, retry_after), next);
     }
     /// The attempt says nothing about the callee.
     again ignore() { return failure(std::make_error_code(std::errc::operation_canceled)); }
 
     /// `delay()` has passed. Whether an attempt may be made now.
     bool resume() {
-        assert(waiting() && "keel: this ticket waits for nothing");
-        walk_.of().turn();
-        go(walk_.waited());
+        room next;
+        if (!leave(phase::waiting, next)) return false;
+        go_on(paused::resume(next), next);
         return bool(*this);
     }
 
   private:
-    bool walks() const noexcept { return phase_ == phase::running || phase_ == phase::waiting; }
+    /// On the express lane, in a walk that pauses, or `over`: ended on the express lane or by an exception, or moved
+    /// from.
+    enum class phase : std::uint8_t { express, running, waiting, ended, over };
 
-    KEEL_COLD void begin_cold(const typename Lanes::stopped& left, detail::junction at) {
-        std::construct_at(&walk_, *pipeline_, left, at);
-        phase_ = phase::waiting;
-        go(walk_.go_in());
-    }
-    KEEL_COLD again end_cold(typename Lanes::stopped left, std::size_t settled, bool knows_now, const result& r) {
-        std::construct_at(&walk_, *pipeline_, left, detail::junction(Lanes::size, settled, true, knows_now));
-        phase_ = phase::running;
-        if (walk_.in_attempt()) walk_.share_retries();
-        walk_.outcome().begin([&] { return r; });
-        return go(walk_.ended());
-    }
-    KEEL_COLD again end(const result& r) {
-        walk_.of().turn();
-        walk_.outcome().emplace([&] { return r; });
-        return go(walk_.ended());
-    }
-    again go(detail::step next) noexcept {
-        if (next == detail::step::invoke) {
-            ++walk_.of().attempt;
-            phase_ = phase::running;
-            return {};
+    // Copied out as a whole or not at all, and `paused_` never: compilers keep the members of this in registers then,
+    // and need nothing of the other.
+    struct express {
+        time_point deadline;
+        const context* outer;
+        typename Lanes::express_frames frames;
+
+        KEEL_ALWAYS_INLINE call as_call(const Lanes& pipeline) const noexcept {
+            return {remains(), false, 1, clock_ref(pipeline.clock())};
         }
-        if (next == detail::step::wait) {
-            phase_ = phase::waiting;
-            delay_ = nanos(walk_.due() - walk_.of().now());
-            return {true, delay_};
+        KEEL_ALWAYS_INLINE typename Lanes::stopped left() const noexcept { return {remains(), frames}; }
+
+      private:
+        KEEL_ALWAYS_INLINE call::remains remains() const noexcept {
+            return {deadline, time_point::min(), outer, detail::any_number_of_retries};
         }
-        phase_ = phase::ended;
-        reason_ = walk_.outcome().rejection();
-        delay_ = walk_.outcome().retry_after();
-        std::destroy_at(&walk_);
-        return {};
+    };
+
+    KEEL_ALWAYS_INLINE bool pauses() const noexcept { return phase_ != phase::express && phase_ != phase::over; }
+
+    KEEL_ALWAYS_INLINE express leave_express() noexcept {
+        phase_ = phase::over;
+        express left = std::move(express_.object);
+        std::destroy_at(&express_.object);
+        return left;
     }
-    KEEL_COLD void drop() noexcept {
-        if (walks())
-            std::destroy_at(&walk_);
-        else
-            walk(*pipeline_, stopped_, {Lanes::size, 0, true, false}); // whose end it is at once
-        phase_ = phase::ended;
+    /// Leaves the ticket over, as it is if a step throws; `go_on` follows otherwise.
+    KEEL_ALWAYS_INLINE bool leave(phase from, room& next) noexcept {
+        if (phase_ != from) [[unlikely]] {
+            misused(phase_);
+            return false;
+        }
+        phase_ = phase::over;
+        next.take(paused_);
+        return true;
+    }
+    KEEL_ALWAYS_INLINE again go_on(detail::step then, room& next) noexcept {
+        phase_ = then == detail::step::invoke ? phase::running
+                 : then == detail::step::wait ? phase::waiting
+                                              : phase::ended;
+        const nanos delay = next.object.delay();
+        paused_.take(next);
+        return {then == detail::step::wait, delay};
+    }
+    KEEL_ALWAYS_INLINE void drop() noexcept {
+        room last;
+        last.take(paused_);
+        paused::drop(last);
+    }
+    KEEL_COLD static void misused([[maybe_unused]] phase p) noexcept {
+        assert(p > phase::running && "keel: this ticket does not wait: end its attempt");
+        assert(p != phase::waiting && "keel: this ticket waits: resume() comes first");
+        assert(p != phase::ended && "keel: this ticket has ended");
+        assert(p != phase::over && "keel: this ticket has ended, or was moved from");
     }
 
     Lanes* pipeline_;
-    typename Lanes::stopped stopped_;
     phase phase_ = phase::express;
-    errc reason_{};
-    nanos delay_{};
-    union {
-        mutable walk walk_;
-    };
+    detail::room<express> express_;
+    room paused_;
 };
 
 } // namespace keel

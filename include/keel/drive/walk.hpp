@@ -62,23 +62,41 @@ class walk {
       , frames_(typename Pipeline::express_frames{})
       , base_(base)
       , inside_(base) {}
-    /// What `from` was to end or to give back, this does.
-    walk(walk&& from) noexcept
-      : pipeline_(from.pipeline_)
-      , call_(from.call_)
-      , frames_(from.frames_)
-      , base_(from.base_)
-      , inside_(std::exchange(from.inside_, from.base_))
-      , asked_to_wait_(std::exchange(from.asked_to_wait_, false))
-      , takes_retry_(std::exchange(from.takes_retry_, false))
-      , due_(from.due_)
-      , outcome_(std::move(from.outcome_)) {}
-    walk& operator=(walk&&) = delete;
+    /// What another walk needs in order to go on from a pause between two steps. It knows no outcome.
+    struct paused {
+        call::remains left;
+        typename Pipeline::frames frames;
+        std::uint32_t attempt;
+        std::uint32_t inside;
+        bool asked_to_wait;
+        bool takes_retry;
+    };
+    walk(Pipeline& pipeline, paused&& p) noexcept
+      : pipeline_(pipeline)
+      , call_(p.left, false, p.attempt, clock_ref(pipeline.clock()))
+      , frames_(std::move(p.frames))
+      , inside_(p.inside)
+      , asked_to_wait_(p.asked_to_wait)
+      , takes_retry_(p.takes_retry) {
+        call_.turn();
+    }
+    walk(const walk&) = delete;
+    walk& operator=(const walk&) = delete;
     ~walk() {
         if (takes_retry_) call_.give_retry_back();
         if (asked_to_wait_) abandon(inside_);
         while (inside_ != base_)
             abandon(--inside_);
+    }
+
+    /// Ends this one. What it was to give back, the one that goes on does.
+    paused pause() noexcept {
+        return {call_.leave(),
+                std::move(frames_),
+                call_.attempt,
+                static_cast<std::uint32_t>(std::exchange(inside_, base_)),
+                std::exchange(asked_to_wait_, false),
+                std::exchange(takes_retry_, false)};
     }
 
     call& of() noexcept { return call_; }

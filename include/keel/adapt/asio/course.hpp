@@ -89,12 +89,9 @@ class course {
     step returned(const context& told, result&& r) {
         if (is_express_) {
             call_.take_back(told);
-            typename Lanes::stopped at = left();
             std::size_t settled = 0;
             bool knows_now = false;
-            const bool is_settled = pipeline_.try_settle(at, r, settled, knows_now);
-            call_ = call(at.call, knows_now, 1, clock_ref(pipeline_.clock()));
-            if (is_settled) {
+            if (pipeline_.try_settle(call_, frames_, r, settled, knows_now)) {
                 is_express_ = false;
                 returned_.emplace(std::move(r));
                 return step::finish;

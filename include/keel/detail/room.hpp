@@ -1,0 +1,33 @@
+#pragma once
+// SPDX-License-Identifier: BSL-1.0
+
+#include "macros.hpp"
+
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+namespace keel::detail {
+
+/// Room for one `T`, whose owner knows whether there is one.
+///
+/// An owner that only ever moves the whole of it, to a room on the stack, where a function gets at it, and back, has no
+/// address that a function knows: then compilers keep the rest of the owner in registers, and this in memory.
+template <class T>
+union room {
+    room() noexcept {}
+    ~room() {}
+    room(const room&) = delete;
+    room& operator=(const room&) = delete;
+
+    /// Takes what `from` holds, which holds nothing then.
+    KEEL_ALWAYS_INLINE void take(room& from) noexcept {
+        static_assert(std::is_nothrow_move_constructible_v<T>);
+        std::construct_at(&object, std::move(from.object));
+        std::destroy_at(&from.object);
+    }
+
+    T object;
+};
+
+} // namespace keel::detail
