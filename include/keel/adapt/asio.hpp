@@ -1,6 +1,13 @@
 #pragma once
 // SPDX-License-Identifier: BSL-1.0
 
+// Coroutines on Boost.Asio.
+
+#include <boost/version.hpp>
+#if BOOST_VERSION < 108100
+#error "keel: keel/adapt/asio.hpp needs Boost 1.81 or later"
+#endif
+
 #include "../clock/clock.hpp"
 #include "../context.hpp"
 #include "../drive/channel.hpp"
@@ -9,8 +16,7 @@
 #include "asio/attempts.hpp"
 #include "asio/course.hpp"
 #include "asio/drive.hpp"
-#include "asio/fork.hpp" // IWYU pragma: keep
-
+#include "asio/fork.hpp"         // IWYU pragma: keep
 #include "asio/virtual_time.hpp" // IWYU pragma: export
 
 #include <boost/asio/awaitable.hpp>
@@ -18,8 +24,6 @@
 #include <boost/system/system_error.hpp>
 #include <type_traits>
 #include <utility>
-
-// Coroutines on Boost.Asio, 1.77 or later: earlier versions can't cancel operations.
 
 namespace keel {
 namespace detail {

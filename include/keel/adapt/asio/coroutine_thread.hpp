@@ -6,11 +6,22 @@
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/version.hpp>
 #include <utility>
 
 namespace keel::detail {
 struct coroutine_thread_tag;
-}
+
+/// Awaited, it tells whether anything has suspended the thread of execution so far. Boost 1.89 does without that.
+#if BOOST_ASIO_VERSION < 103500
+#define KEEL_ASIO_KEEPS_SWITCHED 1
+using is_switched = boost::asio::detail::awaitable_thread_has_context_switched;
+#else
+#define KEEL_ASIO_KEEPS_SWITCHED 0
+using is_switched = boost::asio::detail::awaitable_thread_is_launching;
+#endif
+
+} // namespace keel::detail
 
 // A coroutine and those that it awaits are one thread of execution to Asio: the operations that they begin complete on
 // its executor and are cancelled through its slot. Asio has other ones only for a thread of their own, which takes
@@ -53,13 +64,13 @@ class boost::asio::detail::awaitable_handler_base<boost::asio::any_io_executor, 
 
     /// The coroutine that has just been suspended with this frame goes on within `run(resume, entry)`, while `resume()`
     /// runs: until it is suspended again, then that returns true; or until it goes on behind, see `go_on_behind`.
-    /// `was_switched` is what `awaitable_thread_has_context_switched` was, which this leaves as it is.
+    /// `was_switched` is what `is_switched` was, which this leaves as it is.
     template <class Run>
     static base* go_on_within(frame* suspended, bool was_switched, const Run& run) {
         base* const outer = suspended->detach_thread();
         awaitable_handler_base thread(outer);
         entry_frame& bottom = *thread.entry_point();
-        bottom.has_context_switched_ = was_switched;
+        restore(bottom, was_switched);
         within here(bottom);
         run(
             [&] {
@@ -82,7 +93,7 @@ class boost::asio::detail::awaitable_handler_base<boost::asio::any_io_executor, 
     static base* go_on_behind(frame* suspended, bool was_switched) {
         within& here = *within::innermost;
         here.left = std::move(suspended->detach_thread()->*bottom_of);
-        here.thread.has_context_switched_ = was_switched;
+        restore(here.thread, was_switched);
         return nullptr;
     }
 
@@ -103,6 +114,11 @@ class boost::asio::detail::awaitable_handler_base<boost::asio::any_io_executor, 
         static inline constinit thread_local within* innermost = nullptr;
     };
 
+    static void restore([[maybe_unused]] entry_frame& thread, [[maybe_unused]] bool was_switched) noexcept {
+#if KEEL_ASIO_KEEPS_SWITCHED
+        thread.has_context_switched_ = was_switched;
+#endif
+    }
     explicit awaitable_handler_base(base* from)
       : base(std::move(*from)) {}
 

@@ -46,7 +46,6 @@ boost::asio::awaitable<step> run_fork(Course& call, const F& fn, const Args&... 
 /// has set for it, and its end awaited.
 template <class Course, class F, class... Args>
 boost::asio::awaitable<typename Course::answer> drive(typename Course::start from, F fn, Args... args) {
-    using boost::asio::detail::awaitable_thread_has_context_switched;
     using lanes = typename Course::lanes;
     using result = typename Course::result;
     using raw = typename Course::raw;
@@ -75,7 +74,7 @@ boost::asio::awaitable<typename Course::answer> drive(typename Course::start fro
 
         cancellable attempt;
         if (can_time_out && told.deadline() != no_deadline) {
-            const bool was_switched = co_await awaitable_thread_has_context_switched{};
+            const bool was_switched = co_await is_switched();
             co_await [&](auto* frame) { return attempt.begin(frame, was_switched, clock, told.deadline()); };
         }
         std::optional<result> returned;
@@ -94,7 +93,7 @@ boost::asio::awaitable<typename Course::answer> drive(typename Course::start fro
             thrown = std::current_exception();
         }
         if (attempt.is_to_leave()) {
-            const bool was_switched = co_await awaitable_thread_has_context_switched{};
+            const bool was_switched = co_await is_switched();
             co_await [&](auto* frame) { return cancellable::leave(frame, was_switched); };
         }
         bool is_late = attempt.end();

@@ -76,7 +76,6 @@ class branch {
 template <class Course, class Race, class F>
 boost::asio::awaitable<std::optional<outcome_of<typename Course::result>>> run_branch(std::shared_ptr<Race> of,
                                                                                       unsigned n, F fn) {
-    using boost::asio::detail::awaitable_thread_has_context_switched;
     using lanes = typename Course::lanes;
     using result = typename Course::result;
     const auto& clock = of->pipeline().clock();
@@ -87,7 +86,7 @@ boost::asio::awaitable<std::optional<outcome_of<typename Course::result>>> run_b
     bool has_finished = false;
     {
         cancellable whole;
-        bool was_switched = co_await awaitable_thread_has_context_switched{};
+        bool was_switched = co_await is_switched();
         co_await [&](auto* frame) {
             return whole.begin(frame, was_switched, [&of](const gate::ref&) {
                 return [of](boost::asio::cancellation_type_t) { of->decide(); };
@@ -102,7 +101,7 @@ boost::asio::awaitable<std::optional<outcome_of<typename Course::result>>> run_b
             ended.emplace().threw(std::current_exception());
         }
         if (whole.is_to_leave()) {
-            was_switched = co_await awaitable_thread_has_context_switched{};
+            was_switched = co_await is_switched();
             co_await [&](auto* frame) { return cancellable::leave(frame, was_switched); };
         }
         whole.end();
@@ -131,10 +130,9 @@ void start_extra(const std::shared_ptr<Race>& of, const F& fn) {
 /// Waits until no extra attempt runs, and ends the call.
 template <class Race>
 boost::asio::awaitable<void> await_extras(std::shared_ptr<Race> of) {
-    using boost::asio::detail::awaitable_thread_has_context_switched;
     while (!of->end_call()) {
         cancellable sleep;
-        bool was_switched = co_await awaitable_thread_has_context_switched{};
+        bool was_switched = co_await is_switched();
         co_await [&](auto* frame) {
             return sleep.begin(frame, was_switched, [&of](const gate::ref&) {
                 return [of](boost::asio::cancellation_type_t) { of->decide(); };
@@ -146,7 +144,7 @@ boost::asio::awaitable<void> await_extras(std::shared_ptr<Race> of) {
             of->end_wait();
         }
         if (sleep.is_to_leave()) {
-            was_switched = co_await awaitable_thread_has_context_switched{};
+            was_switched = co_await is_switched();
             co_await [&](auto* frame) { return cancellable::leave(frame, was_switched); };
         }
         sleep.end();
