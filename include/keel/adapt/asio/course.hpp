@@ -10,6 +10,7 @@
 #include "steps.hpp"
 
 #include <boost/asio/error.hpp>
+#include <boost/system/error_code.hpp>
 #include <boost/system/system_error.hpp>
 #include <concepts>
 #include <cstddef>
@@ -33,8 +34,11 @@ answer_of<Raw, Channel> cancelled_result() {
         return aborted;
     } else if constexpr (reports_errors<Raw>) {
         using error = typename Raw::error_type;
-        if constexpr (std::constructible_from<error, std::error_code>) {
-            const auto says = [&] { return from_error<Raw>(error(std::error_code(aborted))); };
+        // Boost's code made from a standard one would not be equal to Asio's.
+        using code = std::conditional_t<std::constructible_from<error, boost::system::error_code>,
+                                        boost::system::error_code, std::error_code>;
+        if constexpr (std::constructible_from<error, code>) {
+            const auto says = [&] { return from_error<Raw>(error(code(aborted))); };
             return Channel::invoke(says);
         }
     }

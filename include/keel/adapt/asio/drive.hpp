@@ -56,8 +56,10 @@ boost::asio::awaitable<typename Course::answer> drive(typename Course::start fro
     const auto& clock = steps.pipeline().clock();
     for (step next = steps.begin(); next != step::finish;) {
         if (next == step::wait) {
-            // A variable: GCC 12 compiles a condition that awaits into something else.
-            const bool is_over = co_await sleep_until(clock, steps.due());
+            // Awaiting a coroutine throws where the caller has cancelled already.
+            const boost::asio::cancellation_state caller = co_await boost::asio::this_coro::cancellation_state;
+            bool is_over = caller.cancelled() == none;
+            if (is_over) is_over = co_await sleep_until(clock, steps.due());
             if (!is_over) co_return Course::cancelled({}, {});
             next = steps.waited();
             continue;

@@ -1,0 +1,96 @@
+#pragma once
+// SPDX-License-Identifier: BSL-1.0
+
+#include <keel/adapt/asio.hpp>
+#include <keel/clock/manual_clock.hpp>
+
+#include <doctest/doctest.h>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/cancellation_type.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/system/error_code.hpp>
+#include <boost/system/system_error.hpp>
+
+#include <exception>
+#include <list>
+#include <utility>
+
+namespace support {
+namespace asio = boost::asio;
+
+/// A coroutine of a test, which can be cancelled.
+class started {
+  public:
+    template <class Executor, class Body>
+    started(const Executor& on, Body body) {
+        asio::co_spawn(on, std::move(body),
+                       asio::bind_cancellation_slot(signal_.slot(), [this](std::exception_ptr thrown) {
+                           has_ended_ = true;
+                           thrown_ = std::move(thrown);
+                       }));
+    }
+    started(const started&) = delete;
+    started& operator=(const started&) = delete;
+
+    void cancel(asio::cancellation_type type = asio::cancellation_type::terminal) { signal_.emit(type); }
+    bool has_ended() const noexcept { return has_ended_; }
+    /// What its body threw, or null.
+    const std::exception_ptr& thrown() const noexcept { return thrown_; }
+    /// Whether it threw `operation_aborted`.
+    bool was_aborted() const noexcept {
+        if (!thrown_) return false;
+        try {
+            std::rethrow_exception(thrown_);
+        } catch (const boost::system::system_error& e) {
+            return e.code() == asio::error::operation_aborted;
+        } catch (...) {
+            return false;
+        }
+    }
+
+  private:
+    asio::cancellation_signal signal_;
+    bool has_ended_ = false;
+    std::exception_ptr thrown_;
+};
+
+/// Coroutines in virtual time.
+class virtual_world {
+  public:
+    keel::manual_clock clock;
+
+  private:
+    std::list<started> all_; // whose frames end with the context
+
+  public:
+    asio::io_context context;
+
+    template <class Body>
+    started& start(Body body) {
+        return all_.emplace_back(context.get_executor(), std::move(body));
+    }
+    template <class Executor, class Body>
+    started& start_on(const Executor& on, Body body) {
+        return all_.emplace_back(on, std::move(body));
+    }
+    void run() { keel::run(context, clock); }
+    /// Runs a coroutine to its end, and throws what it throws.
+    template <class Body>
+    void in(Body body) {
+        const started& it = start(std::move(body));
+        run();
+        REQUIRE(it.has_ended());
+        if (it.thrown()) std::rethrow_exception(it.thrown());
+    }
+    auto sleep(keel::nanos d) { return keel::async_sleep(clock, d); }
+    keel::nanos elapsed() const { return keel::nanos(clock.now() - keel::time_point()); }
+};
+
+inline const boost::system::error_code aborted = asio::error::operation_aborted;
+
+} // namespace support
