@@ -84,7 +84,7 @@ class cancellable {
                      boost::asio::cancellation_state(through->slot(), boost::asio::enable_total_cancellation())};
             on.exchange(kept_);
             if (auto slot = kept_.state.slot(); slot.is_connected()) slot.assign(by_caller(through));
-            if (resume()) suspended_first(through);
+            if (resume() && !through->is_closed()) suspended_first(through);
             through->opened();
         });
     }

@@ -74,12 +74,14 @@ class gate {
 
     /// Its first section will do no more than leave.
     void opened() noexcept { state_.fetch_and(~opening, std::memory_order_release); }
-    /// Within a section: no cancellation begins from now on.
+    /// Within a section: no cancellation begins from now on. The first section has ended by then, or is on this stack.
     void close() noexcept {
-        while ((state_.fetch_or(closed, std::memory_order_acq_rel) & opening) != 0)
+        while ((state_.fetch_or(closed, std::memory_order_acq_rel) & opening) != 0 &&
+               opener_.load(std::memory_order_relaxed) != this_thread())
             std::this_thread::yield();
         deadline_.stop();
     }
+    bool is_closed() const noexcept { return (state_.load(std::memory_order_relaxed) & closed) != 0; }
     /// Whether `by` has asked for it before it was closed.
     bool was_cancelled(canceller by) const noexcept {
         return (state_.load(std::memory_order_relaxed) & static_cast<std::uint32_t>(by)) != 0;
@@ -139,6 +141,7 @@ class gate {
             }
             if (g == nullptr) g = new gate;
             g->inner_ = inner;
+            g->opener_.store(this_thread(), std::memory_order_relaxed);
             return ref(g);
         }
         ref(const ref& other) noexcept
@@ -229,6 +232,7 @@ class gate {
     std::atomic<std::uint32_t> state_{opening}; ///< sections that run, and the bits above
     std::atomic<std::uint32_t> owners_{1};
     std::atomic<unsigned> types_{0};
+    std::atomic<const void*> opener_{nullptr};
     std::atomic<const void*> performer_{nullptr};
     boost::asio::cancellation_signal signal_;
     boost::asio::any_io_executor inner_;
