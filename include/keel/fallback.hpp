@@ -87,7 +87,13 @@ struct fallback_policy : detail::classifying<fallback_policy<Instead, Results>> 
     verdict settle(call& c, auto&, outcome_of<R>& o) const {
         constexpr bool function = detail::is_answering_function<Instead, R>;
         constexpr bool fits = function || detail::is_answer<Instead, R>;
-        if constexpr (detail::answers_when_told<Instead, detail::failure_of<R>>)
+        constexpr bool can_be_asked = detail::answers_when_told<Instead, detail::failure_of<R>>;
+        if constexpr (std::same_as<R, detail::by_hand_result> &&
+                      (can_be_asked || !detail::looks_like_a_function<Instead>))
+            static_assert(fits, "keel: a call that is driven by hand has no value that a fallback could replace: its "
+                                "result is `std::expected<void, std::error_code>`, as of a function that returns that. "
+                                "Write `fallback([] {})`, and put the value in where the call ends");
+        else if constexpr (can_be_asked)
             static_assert(fits, "keel: what the fallback's function returns is not what the guarded function returns");
         else if constexpr (detail::looks_like_a_function<Instead>)
             static_assert(fits, "keel: the fallback's function can't be called, as const, with nothing, a `const "

@@ -26,6 +26,9 @@ concept reports_errors = expected_like<R> || std::same_as<R, std::error_code>;
 
 namespace detail {
 
+/// What a call that is driven by hand returns, to its policies: there is no value in it.
+using by_hand_result = std::expected<void, std::error_code>;
+
 template <class E, class X>
 concept takes_unexpect = std::constructible_from<E, std::unexpect_t, X>;
 template <class E, class X>

@@ -154,6 +154,16 @@ int hot_ticket(int key, void*) {
     t.success();
     return value;
 }
+int hot_ticket_whole(int key, void*) {
+    auto t = fixed.begin();
+    if (!t) return -static_cast<int>(t.error());
+    const int value = fetch(key);
+    if (value < 0)
+        t.failure();
+    else
+        t.success();
+    return value;
+}
 int hot_ticket_stored(int key, void*) {
     auto t = stored.begin();
     if (!t) return -1;
@@ -189,6 +199,7 @@ int refused_attempt(int key, void*) {
 int refused_outside(int key, void*) {
     return opened_outside([key]() -> std::expected<int, std::error_code> { return fetch(key); }).has_value();
 }
+int refused_ticket(int, void*) { return static_cast<bool>(opened.begin()); }
 
 // All that must not be on the others: an allocation, an atomic read-modify-write, a second line that is written.
 int control(int key, void*) {
@@ -225,6 +236,7 @@ const path* find_path(const char* name) {
         {"hot_aimd", hot_aimd, nullptr},
         {"hot_throttle", hot_throttle, nullptr},
         {"hot_ticket", hot_ticket, nullptr},
+        {"hot_ticket_whole", hot_ticket_whole, nullptr},
         {"hot_ticket_stored", hot_ticket_stored, nullptr},
         {"hot_ticket_nested", hot_ticket_nested, nullptr},
         {"hot_ticket_kept", hot_ticket_kept, nullptr},
@@ -234,6 +246,7 @@ const path* find_path(const char* name) {
         {"refused", refused, nullptr},
         {"refused_attempt", refused_attempt, nullptr},
         {"refused_outside", refused_outside, nullptr},
+        {"refused_ticket", refused_ticket, nullptr},
         {"control", control, nullptr},
     };
     for (const path& p : paths) {

@@ -7,10 +7,12 @@
 #include "../duration.hpp"
 #include "../error.hpp"
 #include "../outcome.hpp"
+#include "../result.hpp"
 #include "answering.hpp"
 #include "lesser.hpp"
 #include "result_from.hpp"
 
+#include <concepts>
 #include <utility>
 
 namespace keel::detail {
@@ -95,7 +97,12 @@ struct injected_result : injection {
     bool inject(call& c, outcome_of<R>& o) const {
         constexpr bool function = is_answering_unasked<Value, R>;
         constexpr bool fits = function || is_answer<Value, R>;
-        if constexpr (told_context<Value> || told_nothing<Value>)
+        constexpr bool can_be_asked = told_context<Value> || told_nothing<Value>;
+        if constexpr (std::same_as<R, by_hand_result> && (can_be_asked || !looks_like_a_function<Value>))
+            static_assert(fits, "keel: a call that is driven by hand has no value that chaos could inject: its result "
+                                "is `std::expected<void, std::error_code>`, as of a function that returns that. Write "
+                                "`.result([] {})`, or a function that returns a `std::unexpected(code)`");
+        else if constexpr (can_be_asked)
             static_assert(
                 fits, "keel: what the function of chaos.result(f) returns is not what the guarded function returns");
         else if constexpr (looks_like_a_function<Value>)

@@ -4,7 +4,6 @@
 #include "macros.hpp"
 
 #include <memory>
-#include <type_traits>
 #include <utility>
 
 namespace keel::detail {
@@ -22,7 +21,6 @@ union room {
 
     /// Takes what `from` holds, which holds nothing then.
     KEEL_ALWAYS_INLINE void take(room& from) noexcept {
-        static_assert(std::is_nothrow_move_constructible_v<T>);
         std::construct_at(&object, std::move(from.object));
         std::destroy_at(&from.object);
     }

@@ -92,6 +92,11 @@ class lanes {
             return false;
         }
     }
+    /// What policy `at.admitted()`, which has not admitted, refuses with, if it can say so at once. It proceeds where
+    /// that is not so, or where what those outside it did may not be forgotten.
+    admission turn_away(call& c, junction at) noexcept {
+        return forgets(at.admitted()) ? fast_refuse(c, at.admitted(), indices{}) : proceed;
+    }
     /// All policies settle a success, or the last `settled` of them have.
     template <class R>
     KEEL_ALWAYS_INLINE bool try_settle(call& c, express_frames& fr, const R& r, std::size_t& settled,
@@ -126,8 +131,7 @@ class lanes {
             if (admit_all(c, fr, admitted, indices{})) [[likely]]
                 return run_admitted<Channel>(c, f, fr);
             const junction at{admitted, 0, false, knows_now};
-            if (parts::leave_nothing + 1 >= size || admitted <= parts::leave_nothing)
-                return turned_away<Channel, F>(f, c.entered(), at);
+            if (forgets(admitted)) return turned_away<Channel, F>(f, c.entered(), at);
             return go_on<Channel, F>(f, {c.leave(), fr}, at);
         } else {
             return go_on<Channel, F>(f, {c.leave(), fr}, {});
@@ -190,6 +194,10 @@ class lanes {
 
     template <class F>
     using lane = std::remove_reference_t<handed<F>>;
+
+    static constexpr bool forgets(std::size_t admitted) noexcept {
+        return parts::leave_nothing + 1 >= size || admitted <= parts::leave_nothing;
+    }
 
     // Policy `at.admitted()` did not admit, and what those outside it did may be forgotten. Not cold: while a circuit
     // is open, every call ends here, and the less is handed over the better.

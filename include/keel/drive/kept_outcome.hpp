@@ -4,15 +4,13 @@
 #include "../duration.hpp"
 #include "../error.hpp"
 #include "../outcome.hpp"
+#include "../policy.hpp"
+#include "../result.hpp"
 
 #include <exception>
-#include <expected>
 #include <system_error>
 
 namespace keel::detail {
-
-/// What a call that is driven by hand returns, to its policies: there is no value in it.
-using by_hand_result = std::expected<void, std::error_code>;
 
 /// An outcome of such a call as plain bytes, to outlast a wait. Whoever keeps one puts it back, once.
 class kept_outcome {
@@ -26,6 +24,10 @@ class kept_outcome {
       , retry_after_(o.retry_after())
       , error_(o.returned() && !o.succeeded() ? o.result()->error() : std::error_code())
       , thrown_(o.exception() ? new std::exception_ptr(o.exception()) : nullptr) {}
+
+    explicit kept_outcome(const admission& refusal) noexcept
+      : rejection_(refusal.reason)
+      , retry_after_(refusal.retry_after) {}
 
     void put_back(outcome_of<by_hand_result>& o) const {
         if (thrown_ != nullptr)

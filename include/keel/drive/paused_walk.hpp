@@ -8,6 +8,7 @@
 #include "kept_outcome.hpp"
 #include "walk.hpp"
 
+#include <cassert>
 #include <cstdint>
 #include <exception>
 #include <memory>
@@ -34,11 +35,18 @@ class paused_walk {
       , pause_(w.pause())
       , delay_(delay)
       , came_to_(came_to) {}
+    paused_walk(Lanes& pipeline, const admission& refusal) noexcept
+      : pipeline_(&pipeline)
+      , pause_{.frames = typename Lanes::frames(typename Lanes::express_frames{})}
+      , came_to_(refusal) {}
 
-    /// Goes in from where the express lane stopped.
-    KEEL_COLD static step begin(room& empty, Lanes& pipeline, const stopped& left, junction at) {
-        walk w(pipeline, left, at);
-        return pause(empty, pipeline, w, w.go_in());
+    /// Goes in from where the express lane stopped. Not cold: while a circuit is open, every call ends here.
+    KEEL_NOINLINE static step begin(room& empty, Lanes& pipeline, const stopped& left, junction at) {
+        call c(left.call, at.knows_now(), 0, clock_ref(pipeline.clock()));
+        const admission a = pipeline.turn_away(c, at);
+        if (a.granted()) return go_in(empty, pipeline, left, at);
+        std::construct_at(&empty.object, pipeline, a);
+        return step::finish;
     }
     /// The attempt of the express lane has ended.
     KEEL_COLD static step succeed(room& empty, Lanes& pipeline, const stopped& left, junction at) {
@@ -46,21 +54,21 @@ class paused_walk {
     }
     KEEL_COLD static step fail(room& empty, Lanes& pipeline, const stopped& left, std::error_code why,
                                nanos retry_after) {
+        assert(why && "keel: a failure without an error would be a success");
         return end(empty, pipeline, left, {Lanes::size, 0, true, false}, why, retry_after);
     }
     /// The attempt that is under way has ended.
-    KEEL_COLD static step succeed(room& now) { return fail(now, {}, {}); }
+    KEEL_COLD static step succeed(room& now) { return end(now, {}, {}); }
     KEEL_COLD static step fail(room& now, std::error_code why, nanos retry_after) {
-        Lanes& pipeline = *now.object.pipeline_;
-        taken_up w(now);
-        kept_outcome::put(w.outcome(), why, retry_after);
-        return pause(now, pipeline, w, w.ended());
+        assert(why && "keel: a failure without an error would be a success");
+        return end(now, why, retry_after);
     }
-    /// The wait is over.
+    /// The wait is over, unless it is too soon.
     KEEL_COLD static step resume(room& now) {
         Lanes& pipeline = *now.object.pipeline_;
         taken_up w(now);
-        return pause(now, pipeline, w, w.waited());
+        const bool goes_on = w.of().now() >= w.due() || w.of().stop_requested();
+        return pause(now, pipeline, w, goes_on ? w.waited() : step::wait);
     }
     /// Nothing comes of it: what policies have taken goes back.
     KEEL_COLD static void drop(room& now) noexcept { const taken_up w(now); }
@@ -70,7 +78,7 @@ class paused_walk {
 
     /// How many attempts have begun.
     std::uint32_t attempt() const noexcept { return pause_.attempt; }
-    time_point deadline() const noexcept { return pause_.left.deadline; }
+    time_point deadline() const noexcept { return pause_.deadline; }
     /// Of the wait, from when it began.
     nanos delay() const noexcept { return delay_; }
     /// What the attempt came to, or the call.
@@ -86,12 +94,22 @@ class paused_walk {
         }
     };
 
+    KEEL_COLD static step go_in(room& empty, Lanes& pipeline, const stopped& left, junction at) {
+        walk w(pipeline, left, at);
+        return pause(empty, pipeline, w, w.go_in());
+    }
     static step end(room& empty, Lanes& pipeline, const stopped& left, junction at, std::error_code why,
                     nanos retry_after) {
         walk w(pipeline, left, at);
         if (w.in_attempt()) w.share_retries();
         kept_outcome::put(w.outcome(), why, retry_after);
         return pause(empty, pipeline, w, w.ended());
+    }
+    static step end(room& now, std::error_code why, nanos retry_after) {
+        Lanes& pipeline = *now.object.pipeline_;
+        taken_up w(now);
+        kept_outcome::put(w.outcome(), why, retry_after);
+        return pause(now, pipeline, w, w.ended());
     }
     static step pause(room& empty, Lanes& pipeline, walk& w, step next) {
         if (next == step::finish && w.outcome().exception()) std::rethrow_exception(w.outcome().exception());
@@ -107,7 +125,7 @@ class paused_walk {
 
     Lanes* pipeline_;
     typename walk::paused pause_;
-    nanos delay_;
+    nanos delay_{};
     kept_outcome came_to_;
 };
 

@@ -18,6 +18,7 @@
 #include <expected>
 #include <memory>
 #include <system_error>
+#include <type_traits>
 #include <utility>
 
 namespace keel {
@@ -69,15 +70,15 @@ class [[nodiscard]] ticket {
         room next;
         go_on(paused::begin(next, pipeline, {c.leave(), frames}, {admitted, 0, false, knows_now}), next);
     }
-    ticket(ticket&& from) noexcept
+    KEEL_ALWAYS_INLINE ticket(ticket&& from) noexcept
       : pipeline_(from.pipeline_)
       , phase_(std::exchange(from.phase_, phase::over)) {
-        if (phase_ == phase::express)
+        if (phase_ == phase::express) [[likely]]
             express_.take(from.express_);
         else if (pauses())
             paused_.take(from.paused_);
     }
-    ticket& operator=(ticket&& from) noexcept {
+    KEEL_ALWAYS_INLINE ticket& operator=(ticket&& from) noexcept {
         if (this != &from) {
             std::destroy_at(this);
             std::construct_at(this, std::move(from));
@@ -85,33 +86,38 @@ class [[nodiscard]] ticket {
         return *this;
     }
     KEEL_ALWAYS_INLINE ~ticket() {
-        if (phase_ == phase::express) [[unlikely]]
+        if (phase_ == phase::express) [[unlikely]] {
             paused::drop(*pipeline_, leave_express().left());
-        else if (phase_ != phase::over) [[unlikely]]
-            drop();
+        } else if (phase_ < (std::is_trivially_destructible_v<paused> ? phase::ended : phase::over)) [[unlikely]] {
+            room last;
+            last.take(paused_);
+            paused::drop(last);
+        }
     }
 
     /// Whether an attempt may be made now.
     KEEL_ALWAYS_INLINE explicit operator bool() const noexcept { return phase_ <= phase::running; }
     /// Whether `resume` is to be called once `delay()` has passed.
-    bool waiting() const noexcept { return phase_ == phase::waiting; }
+    KEEL_ALWAYS_INLINE bool waiting() const noexcept { return phase_ == phase::waiting; }
     /// While it is waiting: how long, from when that began.
-    nanos delay() const noexcept { return pauses() ? paused_.object.delay() : nanos(0); }
+    KEEL_ALWAYS_INLINE nanos delay() const noexcept { return pauses() ? paused_.object.delay() : nanos(0); }
 
     /// How many attempts have begun: 1 in the first.
-    std::uint32_t attempt() const noexcept { return pauses() ? paused_.object.attempt() : 1; }
+    KEEL_ALWAYS_INLINE std::uint32_t attempt() const noexcept { return pauses() ? paused_.object.attempt() : 1; }
     /// While it is running: when the attempt must have ended; `no_deadline` if nothing bounds it.
-    time_point deadline() const noexcept {
+    KEEL_ALWAYS_INLINE time_point deadline() const noexcept {
         if (phase_ == phase::express) return express_.object.deadline;
         return pauses() ? paused_.object.deadline() : no_deadline;
     }
 
     /// Once it has ended: the rejection that the call ended with, or `errc{}`.
-    errc error() const noexcept { return pauses() ? paused_.object.came_to().rejection() : errc{}; }
+    KEEL_ALWAYS_INLINE errc error() const noexcept { return pauses() ? paused_.object.came_to().rejection() : errc{}; }
     /// After a rejection: how long until asking again makes sense; 0 if that is unknown.
-    nanos retry_after() const noexcept { return pauses() ? paused_.object.came_to().retry_after() : nanos(0); }
+    KEEL_ALWAYS_INLINE nanos retry_after() const noexcept {
+        return pauses() ? paused_.object.came_to().retry_after() : nanos(0);
+    }
     /// Once it has ended: what the call came to. The error is that of the last attempt, or of a fallback, or `error()`.
-    std::expected<void, std::error_code> result() const noexcept {
+    KEEL_ALWAYS_INLINE std::expected<void, std::error_code> result() const noexcept {
         return pauses() ? paused_.object.came_to().result() : detail::by_hand_result();
     }
 
@@ -133,8 +139,8 @@ class [[nodiscard]] ticket {
         return go_on(paused::succeed(next), next);
     }
     /// The attempt has failed with `why`. A retry waits for `retry_after` at least.
-    again failure(std::error_code why = std::make_error_code(std::errc::io_error), nanos retry_after = {}) {
-        assert(why && "keel: a failure without an error, which would be a success");
+    KEEL_ALWAYS_INLINE again failure(std::error_code why = std::make_error_code(std::errc::io_error),
+                                     nanos retry_after = {}) {
         room next;
         if (phase_ == phase::express)
             return go_on(paused::fail(next, *pipeline_, leave_express().left(), why, retry_after), next);
@@ -142,10 +148,10 @@ class [[nodiscard]] ticket {
         return go_on(paused::fail(next, why, retry_after), next);
     }
     /// The attempt says nothing about the callee.
-    again ignore() { return failure(std::make_error_code(std::errc::operation_canceled)); }
+    KEEL_ALWAYS_INLINE again ignore() { return failure(std::make_error_code(std::errc::operation_canceled)); }
 
     /// `delay()` has passed. Whether an attempt may be made now.
-    bool resume() {
+    KEEL_ALWAYS_INLINE bool resume() {
         room next;
         if (!leave(phase::waiting, next)) return false;
         go_on(paused::resume(next), next);
@@ -200,11 +206,6 @@ class [[nodiscard]] ticket {
         const nanos delay = next.object.delay();
         paused_.take(next);
         return {then == detail::step::wait, delay};
-    }
-    KEEL_ALWAYS_INLINE void drop() noexcept {
-        room last;
-        last.take(paused_);
-        paused::drop(last);
     }
     KEEL_COLD static void misused([[maybe_unused]] phase p) noexcept {
         assert(p > phase::running && "keel: this ticket does not wait: end its attempt");

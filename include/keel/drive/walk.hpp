@@ -3,6 +3,7 @@
 
 #include "../call.hpp"
 #include "../clock/clock.hpp"
+#include "../context.hpp"
 #include "../detail/lesser.hpp"
 #include "../detail/macros.hpp"
 #include "../duration.hpp"
@@ -64,22 +65,24 @@ class walk {
       , inside_(base) {}
     /// What another walk needs in order to go on from a pause between two steps. It knows no outcome.
     struct paused {
-        call::remains left;
         typename Pipeline::frames frames;
-        std::uint32_t attempt;
-        std::uint32_t inside;
-        bool asked_to_wait;
-        bool takes_retry;
+        time_point due{};
+        time_point deadline{};
+        const context* outer = nullptr;
+        std::uint32_t retries_left = 0;
+        std::uint32_t attempt = 0;
+        std::uint32_t inside = 0;
+        bool asked_to_wait = false;
+        bool takes_retry = false;
     };
     walk(Pipeline& pipeline, paused&& p) noexcept
       : pipeline_(pipeline)
-      , call_(p.left, false, p.attempt, clock_ref(pipeline.clock()))
+      , call_({p.deadline, time_point::min(), p.outer, p.retries_left}, false, p.attempt, clock_ref(pipeline.clock()))
       , frames_(std::move(p.frames))
       , inside_(p.inside)
       , asked_to_wait_(p.asked_to_wait)
-      , takes_retry_(p.takes_retry) {
-        call_.turn();
-    }
+      , takes_retry_(p.takes_retry)
+      , due_(p.due) {}
     walk(const walk&) = delete;
     walk& operator=(const walk&) = delete;
     ~walk() {
@@ -91,12 +94,16 @@ class walk {
 
     /// Ends this one. What it was to give back, the one that goes on does.
     paused pause() noexcept {
-        return {call_.leave(),
-                std::move(frames_),
-                call_.attempt,
-                static_cast<std::uint32_t>(std::exchange(inside_, base_)),
-                std::exchange(asked_to_wait_, false),
-                std::exchange(takes_retry_, false)};
+        const call::remains left = call_.leave();
+        return {.frames = std::move(frames_),
+                .due = due_,
+                .deadline = left.deadline,
+                .outer = left.outer,
+                .retries_left = left.retries_left,
+                .attempt = call_.attempt,
+                .inside = static_cast<std::uint32_t>(std::exchange(inside_, base_)),
+                .asked_to_wait = std::exchange(asked_to_wait_, false),
+                .takes_retry = std::exchange(takes_retry_, false)};
     }
 
     call& of() noexcept { return call_; }
