@@ -83,6 +83,13 @@ void add(const char* group, const std::string& name, const char* clock, std::sha
 #define INLINED __attribute__((always_inline))
 constexpr auto called = [](auto& p, int n) INLINED { return p([n] { return work(n); }); };
 constexpr auto attempted = [](auto& p, int n) INLINED { return p.attempt([n] { return work(n); }).has_value(); };
+constexpr auto driven_by_hand = [](auto& p, int n) INLINED {
+    auto t = p.begin();
+    if (!t) return 0;
+    const int r = work(n);
+    t.success();
+    return r;
+};
 constexpr auto as_expected = [](auto& p, int n) INLINED {
     return p([n]() -> std::expected<int, std::error_code> { return work(n); }).has_value();
 };
@@ -170,6 +177,10 @@ void add_healthy() {
     for_each_clock([]<class Clock>(const char* clock, std::type_identity<Clock>) {
         using pipeline = keel::pipeline<std::remove_const_t<decltype(card)>, Clock>;
         add(healthy, "the same, configured at run time", clock, std::make_shared<pipeline>(card), called);
+    });
+    for_each_clock([]<class Clock>(const char* clock, std::type_identity<Clock>) {
+        add(healthy, "the same, driven by hand: begin + success", clock,
+            std::make_shared<keel::static_pipeline<card, Clock>>(), driven_by_hand);
     });
 
     add(healthy, "guides: breaker, mutex and deque", "steady", std::make_shared<bench::mutex_deque_breaker>(), called);

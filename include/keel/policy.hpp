@@ -189,7 +189,8 @@ inline constexpr bool has_fast_refuse<P, absent> = refuses_at_once<P>;
 ///     config_error validate() const noexcept
 ///         The first value of its configuration that is out of range.
 ///
-/// Hooks may run in any number of threads at once; a frame belongs to one call.
+/// Hooks may run in any number of threads at once; a frame belongs to one call. In a call that is driven by hand, one
+/// thread may call one hook and another the next, and a frame be moved in between.
 template <class P>
 concept policy = std::copy_constructible<P> && detail::is_policy<P, state_of<P, steady_clock>>;
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <type_traits>
+#include <utility>
 #include <variant>
 
 // What an object of each kind costs in memory: bytes, on a 64-bit machine.
@@ -62,6 +63,18 @@ static_assert(sizeof(circuit_permit) == 16 && std::is_trivially_copyable_v<circu
 static_assert(sizeof(detail::junction) == 8 && std::is_trivially_copyable_v<detail::junction>);
 static_assert(sizeof(nanos) == 8 && sizeof(clock_ref) == 2 * sizeof(void*));
 static_assert(sizeof(admission) == 16 && sizeof(verdict) == 16);
+
+// As docs/drivers.md says: a ticket is 128 bytes and its policies' frames, of which those of the express lane twice.
+template <auto Chain>
+using ticket_of = decltype(std::declval<static_pipeline<Chain>&>().begin());
+static_assert(sizeof(ticket_of<timeout>) == 128 + 2 * sizeof(timeout_policy::frame));
+static_assert(sizeof(ticket_of < timeout | retry<exp_jitter> | breaker<sliding_window> >) == 216);
+static_assert(sizeof(ticket_of < timeout | rate_limit | retry<exp_jitter> | bulkhead | breaker<sliding_window> >) ==
+              280);
+// Off the express lane it is plain bytes, which costs a ticket no more than a copy where it is moved.
+static_assert(
+    std::is_trivially_copyable_v<detail::paused_walk<
+        detail::lanes<detail::constant_chain<timeout | retry<exp_jitter> | breaker<sliding_window>>, steady_clock>>>);
 
 // A static pipeline holds no configuration, and a pipeline nothing beside its chain and two figures that it is asked
 // for on every call: a policy without a state, and a clock without one, cost a byte at most, for two objects of one

@@ -10,6 +10,7 @@
 #include "function.hpp"
 #include "hooks.hpp"
 #include "parts.hpp"
+#include "walk.hpp"
 
 #include <concepts>
 #include <cstddef>

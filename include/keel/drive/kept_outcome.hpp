@@ -8,6 +8,7 @@
 #include "../result.hpp"
 
 #include <exception>
+#include <expected>
 #include <system_error>
 
 namespace keel::detail {

@@ -1,10 +1,13 @@
 #pragma once
 // SPDX-License-Identifier: BSL-1.0
 
+#include "../call.hpp"
+#include "../clock/clock.hpp"
 #include "../detail/macros.hpp"
 #include "../detail/room.hpp"
 #include "../duration.hpp"
-#include "../outcome.hpp"
+#include "../policy.hpp"
+#include "../result.hpp"
 #include "kept_outcome.hpp"
 #include "walk.hpp"
 

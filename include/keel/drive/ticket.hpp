@@ -8,7 +8,7 @@
 #include "../detail/room.hpp"
 #include "../duration.hpp"
 #include "../error.hpp"
-#include "kept_outcome.hpp"
+#include "../result.hpp"
 #include "paused_walk.hpp"
 #include "walk.hpp"
 
@@ -150,7 +150,8 @@ class [[nodiscard]] ticket {
     /// The attempt says nothing about the callee.
     KEEL_ALWAYS_INLINE again ignore() { return failure(std::make_error_code(std::errc::operation_canceled)); }
 
-    /// `delay()` has passed. Whether an attempt may be made now.
+    /// `delay()` has passed. Whether an attempt may be made now. If it is too soon, by the pipeline's clock, and nobody
+    /// wants the call to end, the ticket goes on waiting, and `delay()` is how long still.
     KEEL_ALWAYS_INLINE bool resume() {
         room next;
         if (!leave(phase::waiting, next)) return false;
@@ -163,8 +164,8 @@ class [[nodiscard]] ticket {
     /// from.
     enum class phase : std::uint8_t { express, running, waiting, ended, over };
 
-    // Copied out as a whole or not at all, and `paused_` never: compilers keep the members of this in registers then,
-    // and need nothing of the other.
+    // Functions out of line get copies of this and never the ticket, all of whose members are inlined therefore: of an
+    // object whose address no function knows, compilers keep in registers what a call needs, and make no more of it.
     struct express {
         time_point deadline;
         const context* outer;

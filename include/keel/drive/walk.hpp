@@ -5,7 +5,6 @@
 #include "../clock/clock.hpp"
 #include "../context.hpp"
 #include "../detail/lesser.hpp"
-#include "../detail/macros.hpp"
 #include "../duration.hpp"
 #include "../outcome.hpp"
 #include "../policy.hpp"

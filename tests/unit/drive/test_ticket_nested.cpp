@@ -3,6 +3,7 @@
 #include <keel/clock/manual_clock.hpp>
 #include <keel/context.hpp>
 #include <keel/error.hpp>
+#include <keel/fallback.hpp>
 #include <keel/pipeline.hpp>
 #include <keel/retry.hpp>
 #include <keel/timeout.hpp>
@@ -68,4 +69,21 @@ TEST_CASE("the retries of a ticket are among those of the call around it") {
     });
     CHECK(!gone);
     CHECK(attempts == 2);
+}
+
+TEST_CASE("what a fallback calls inside of an attempt takes its retries from the ticket's") {
+    keel::manual_clock clock;
+    keel::pipeline inner{keel::retry<keel::constant>({.attempts = 9, .backoff = {.every = 0ms}}), clock};
+    int asked = 0;
+    keel::pipeline p{thrice | keel::fallback([&](const keel::failure&, const keel::context& c) {
+                                  return inner(c, [&]() -> std::expected<void, std::error_code> {
+                                      ++asked;
+                                      return std::unexpected(io_error);
+                                  });
+                              }).failing_if([](const std::error_code& e) { return e == io_error; }),
+                     clock};
+    auto t = p.begin();
+    CHECK(!t.failure()); // no retry is left for the ticket itself
+    CHECK(asked == 3);
+    CHECK(t.result() == std::unexpected(io_error));
 }
