@@ -23,16 +23,18 @@
 namespace support {
 namespace asio = boost::asio;
 
-/// A coroutine of a test, which can be cancelled.
+/// A coroutine of a test.
 class started {
   public:
+    /// One that can be cancelled.
+    template <class Body>
+    started(asio::io_context& in, Body body) {
+        asio::co_spawn(in, std::move(body), asio::bind_cancellation_slot(signal_.slot(), ending{*this}));
+    }
+    /// One that can't: the signal would keep the executor, which may not outlive its context.
     template <class Executor, class Body>
     started(const Executor& on, Body body) {
-        asio::co_spawn(on, std::move(body),
-                       asio::bind_cancellation_slot(signal_.slot(), [this](std::exception_ptr thrown) {
-                           has_ended_ = true;
-                           thrown_ = std::move(thrown);
-                       }));
+        asio::co_spawn(on, std::move(body), ending{*this});
     }
     started(const started&) = delete;
     started& operator=(const started&) = delete;
@@ -54,6 +56,14 @@ class started {
     }
 
   private:
+    struct ending {
+        started& of;
+        void operator()(std::exception_ptr thrown) const {
+            of.has_ended_ = true;
+            of.thrown_ = std::move(thrown);
+        }
+    };
+
     asio::cancellation_signal signal_;
     bool has_ended_ = false;
     std::exception_ptr thrown_;
@@ -72,8 +82,9 @@ class virtual_world {
 
     template <class Body>
     started& start(Body body) {
-        return all_.emplace_back(context.get_executor(), std::move(body));
+        return all_.emplace_back(context, std::move(body));
     }
+    /// On a strand.
     template <class Executor, class Body>
     started& start_on(const Executor& on, Body body) {
         return all_.emplace_back(on, std::move(body));

@@ -32,7 +32,10 @@ class cancellable {
     cancellable& operator=(const cancellable&) = delete;
     /// The coroutine is destroyed in the midst of the attempt. Nothing of what surrounds it may exist any more.
     ~cancellable() {
-        if (gate_) gate_->close();
+        if (!gate_) return;
+        gate_->close();
+        // Attempts further in have left there what refers to them, and they to this one.
+        gate_->slot().clear();
     }
 
     /// To be awaited as a function of the frame of the coroutine that awaits it.
@@ -70,6 +73,11 @@ class cancellable {
     }
 
   private:
+    struct opened_at_end {
+        const gate::ref& through;
+        ~opened_at_end() { through->opened(); }
+    };
+
     template <class Frame, class ByCaller, class Suspended>
     auto begin_with(Frame* suspended, bool was_switched, const ByCaller& by_caller, const Suspended& suspended_first) {
         return coroutine_thread::go_on_within(suspended, was_switched, [&](auto resume, coroutine_thread::entry on) {
@@ -84,8 +92,8 @@ class cancellable {
                      boost::asio::cancellation_state(through->slot(), boost::asio::enable_total_cancellation())};
             on.exchange(kept_);
             if (auto slot = kept_.state.slot(); slot.is_connected()) slot.assign(by_caller(through));
-            if (resume() && !through->is_closed()) suspended_first(through);
-            through->opened();
+            const opened_at_end last{through}; // also if an operation can't be begun
+            if (resume()) suspended_first(through);
         });
     }
 

@@ -86,13 +86,12 @@ class boost::asio::detail::awaitable_handler_base<boost::asio::any_io_executor, 
         return nullptr;
     }
     /// Whether on this stack that thread goes on within something.
-    static bool is_within(const entry& thread) noexcept {
-        return within::innermost != nullptr && &within::innermost->thread == thread.frame_;
-    }
-    /// The coroutine that has just been suspended with this frame goes on once the innermost `run` has returned.
+    static bool is_within(const entry& thread) noexcept { return within::of(*thread.frame_) != nullptr; }
+    /// The coroutine that has just been suspended with this frame goes on once its innermost `run` has returned.
     static base* go_on_behind(frame* suspended, bool was_switched) {
-        within& here = *within::innermost;
-        here.left = std::move(suspended->detach_thread()->*bottom_of);
+        base* const thread = suspended->detach_thread();
+        within& here = *within::of(*thread->entry_point());
+        here.left = std::move(thread->*bottom_of);
         restore(here.thread, was_switched);
         return nullptr;
     }
@@ -110,6 +109,14 @@ class boost::asio::detail::awaitable_handler_base<boost::asio::any_io_executor, 
         within(const within&) = delete;
         within& operator=(const within&) = delete;
         ~within() { innermost = around; }
+
+        /// Not always the innermost one: an operation may begin with running another coroutine that completes it.
+        static within* of(const entry_frame& thread) noexcept {
+            within* each = innermost;
+            while (each != nullptr && &each->thread != &thread)
+                each = each->around;
+            return each;
+        }
 
         static inline constinit thread_local within* innermost = nullptr;
     };

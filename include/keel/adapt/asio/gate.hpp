@@ -9,6 +9,7 @@
 #include <boost/asio/cancellation_type.hpp>
 #include <boost/asio/execution/blocking.hpp>
 #include <boost/asio/execution/context.hpp>
+#include <boost/asio/execution/outstanding_work.hpp>
 #include <boost/asio/execution_context.hpp>
 #include <boost/asio/prefer.hpp>
 #include <boost/asio/query.hpp>
@@ -16,6 +17,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <thread>
 #include <type_traits>
 #include <utility>
@@ -74,14 +76,21 @@ class gate {
 
     /// Its first section will do no more than leave.
     void opened() noexcept { state_.fetch_and(~opening, std::memory_order_release); }
-    /// Within a section: no cancellation begins from now on. The first section has ended by then, or is on this stack.
+    /// Within a section: no cancellation begins from now on.
     void close() noexcept {
-        while ((state_.fetch_or(closed, std::memory_order_acq_rel) & opening) != 0 &&
-               opener_.load(std::memory_order_relaxed) != this_thread())
+        while ((state_.fetch_or(closed, std::memory_order_acq_rel) & opening) != 0)
             std::this_thread::yield();
         deadline_.stop();
+        if (const unsigned before = work_.fetch_or(outlives, std::memory_order_acq_rel); before >= one_work) hold(1);
     }
-    bool is_closed() const noexcept { return (state_.load(std::memory_order_relaxed) & closed) != 0; }
+
+    /// Somebody counts on the context to run: it does so as long as the attempt, and afterwards for this.
+    void begin_work() noexcept {
+        if (work_.fetch_add(one_work, std::memory_order_acq_rel) == outlives) hold(1);
+    }
+    void end_work() noexcept {
+        if (work_.fetch_sub(one_work, std::memory_order_acq_rel) == outlives + one_work) hold(-1);
+    }
     /// Whether `by` has asked for it before it was closed.
     bool was_cancelled(canceller by) const noexcept {
         return (state_.load(std::memory_order_relaxed) & static_cast<std::uint32_t>(by)) != 0;
@@ -141,7 +150,6 @@ class gate {
             }
             if (g == nullptr) g = new gate;
             g->inner_ = inner;
-            g->opener_.store(this_thread(), std::memory_order_relaxed);
             return ref(g);
         }
         ref(const ref& other) noexcept
@@ -184,6 +192,19 @@ class gate {
     };
 
   private:
+    static constexpr unsigned outlives = 1;
+    static constexpr unsigned one_work = 2;
+
+    // Threads may come here in another order than they have counted.
+    void hold(int more) noexcept {
+        const std::scoped_lock lock(held_mutex_);
+        held_ += more;
+        if (held_ > 0)
+            held_work_ = boost::asio::prefer(inner_, boost::asio::execution::outstanding_work.tracked);
+        else
+            held_work_ = nullptr;
+    }
+
     static constexpr std::size_t room_for_wait = 256;
     static constexpr std::uint32_t wanted = 8;
     static constexpr std::uint32_t performing = 16;
@@ -218,6 +239,7 @@ class gate {
         g->signal_.slot().clear();
         g->inner_ = nullptr;
         g->types_.store(0, std::memory_order_relaxed);
+        g->work_.store(0, std::memory_order_relaxed);
         g->state_.store(opening, std::memory_order_relaxed);
         g->owners_.store(1, std::memory_order_relaxed);
         for (auto& place : pool) {
@@ -232,10 +254,13 @@ class gate {
     std::atomic<std::uint32_t> state_{opening}; ///< sections that run, and the bits above
     std::atomic<std::uint32_t> owners_{1};
     std::atomic<unsigned> types_{0};
-    std::atomic<const void*> opener_{nullptr};
     std::atomic<const void*> performer_{nullptr};
     boost::asio::cancellation_signal signal_;
     boost::asio::any_io_executor inner_;
+    std::atomic<unsigned> work_{0}; ///< how often it is counted on, and whether the attempt has ended
+    std::mutex held_mutex_;
+    int held_ = 0;
+    boost::asio::any_io_executor held_work_;
     alarm deadline_;
     bool is_memory_used_ = false;
     alignas(std::max_align_t) std::byte memory_[room_for_wait];
@@ -246,6 +271,21 @@ class section_executor {
   public:
     explicit section_executor(gate::ref through) noexcept
       : gate_(std::move(through)) {}
+    section_executor(const section_executor& other) noexcept
+      : section_executor(other, other.never_blocks_, other.is_work_) {}
+    section_executor(section_executor&& from) noexcept
+      : gate_(std::move(from.gate_))
+      , never_blocks_(from.never_blocks_)
+      , is_work_(std::exchange(from.is_work_, false)) {}
+    section_executor& operator=(section_executor from) noexcept {
+        std::swap(gate_, from.gate_);
+        std::swap(never_blocks_, from.never_blocks_);
+        std::swap(is_work_, from.is_work_);
+        return *this;
+    }
+    ~section_executor() {
+        if (is_work_) gate_->end_work();
+    }
 
     boost::asio::execution_context& query(boost::asio::execution::context_t) const noexcept {
         return boost::asio::query(gate_->inner(), boost::asio::execution::context);
@@ -254,8 +294,22 @@ class section_executor {
         if (never_blocks_) return boost::asio::execution::blocking.never;
         return boost::asio::execution::blocking.possibly;
     }
-    section_executor require(boost::asio::execution::blocking_t::never_t) const noexcept { return blocking(false); }
-    section_executor require(boost::asio::execution::blocking_t::possibly_t) const noexcept { return blocking(true); }
+    boost::asio::execution::outstanding_work_t query(boost::asio::execution::outstanding_work_t) const noexcept {
+        if (is_work_) return boost::asio::execution::outstanding_work.tracked;
+        return boost::asio::execution::outstanding_work.untracked;
+    }
+    section_executor require(boost::asio::execution::blocking_t::never_t) const noexcept {
+        return {*this, true, is_work_};
+    }
+    section_executor require(boost::asio::execution::blocking_t::possibly_t) const noexcept {
+        return {*this, false, is_work_};
+    }
+    section_executor require(boost::asio::execution::outstanding_work_t::tracked_t) const noexcept {
+        return {*this, never_blocks_, true};
+    }
+    section_executor require(boost::asio::execution::outstanding_work_t::untracked_t) const noexcept {
+        return {*this, never_blocks_, false};
+    }
 
     template <class F>
     void execute(F&& f) const {
@@ -268,7 +322,9 @@ class section_executor {
             on(boost::asio::execution::blocking.possibly);
     }
 
-    friend bool operator==(const section_executor&, const section_executor&) noexcept = default;
+    friend bool operator==(const section_executor& a, const section_executor& b) noexcept {
+        return a.gate_ == b.gate_ && a.never_blocks_ == b.never_blocks_;
+    }
 
   private:
     template <class F>
@@ -281,14 +337,16 @@ class section_executor {
             std::move(function)();
         }
     };
-    section_executor blocking(bool possibly) const noexcept {
-        section_executor other = *this;
-        other.never_blocks_ = !possibly;
-        return other;
+    section_executor(const section_executor& other, bool never_blocks, bool is_work) noexcept
+      : gate_(other.gate_)
+      , never_blocks_(never_blocks)
+      , is_work_(is_work) {
+        if (is_work_) gate_->begin_work();
     }
 
     gate::ref gate_;
     bool never_blocks_ = false;
+    bool is_work_ = false; ///< whether the context is to run on for this one
 };
 
 } // namespace keel::detail
