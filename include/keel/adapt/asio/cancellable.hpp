@@ -32,17 +32,18 @@ class cancellable {
     cancellable& operator=(const cancellable&) = delete;
     /// The coroutine is destroyed in the midst of the attempt. Nothing of what surrounds it may exist any more.
     ~cancellable() {
-        if (!gate_) return;
-        gate_->close();
-        // Attempts further in have left there what refers to them, and they to this one.
-        gate_->slot().clear();
+        if (gate_) gate_->close();
     }
 
     /// To be awaited as a function of the frame of the coroutine that awaits it.
     template <class Frame, monotonic_clock Clock>
     auto begin(Frame* suspended, bool was_switched, const Clock& clock, time_point deadline) {
         const auto cancel = [](const gate::ref& through) {
-            return [through](boost::asio::cancellation_type_t t) { through->cancel(canceller::caller, t); };
+            return [of = gate::watcher(through)](boost::asio::cancellation_type_t t) {
+                // The attempt may end meanwhile, and with it this function.
+                const gate::watcher kept = of;
+                kept->cancel(canceller::caller, t);
+            };
         };
         return begin_with(suspended, was_switched, cancel,
                           [&](const gate::ref& through) { cancel_at(through, clock, deadline); });

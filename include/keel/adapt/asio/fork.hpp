@@ -72,6 +72,14 @@ class branch {
     start from_;
 };
 
+/// For the slot of the caller, whose signal may outlive the context of what it cancels.
+template <class Race>
+auto decision_of(const std::shared_ptr<Race>& of) {
+    return [weak = std::weak_ptr(of)](boost::asio::cancellation_type_t) {
+        if (const auto kept = weak.lock()) kept->decide();
+    };
+}
+
 /// Makes attempt `n` of the race. Gives what it ended with, unless it has won or was cancelled.
 template <class Course, class Race, class F>
 boost::asio::awaitable<std::optional<outcome_of<typename Course::result>>> run_branch(std::shared_ptr<Race> of,
@@ -88,9 +96,7 @@ boost::asio::awaitable<std::optional<outcome_of<typename Course::result>>> run_b
         cancellable whole;
         bool was_switched = co_await is_switched();
         co_await [&](auto* frame) {
-            return whole.begin(frame, was_switched, [&of](const gate::ref&) {
-                return [of](boost::asio::cancellation_type_t) { of->decide(); };
-            });
+            return whole.begin(frame, was_switched, [&of](const gate::ref&) { return decision_of(of); });
         };
         of->joins(n, whole.through());
         steps<lanes, result> inner(of->pipeline(), call(clock_ref(clock), of->told), lanes::parts::outermost_fork + 1);
@@ -134,9 +140,7 @@ boost::asio::awaitable<void> await_extras(std::shared_ptr<Race> of) {
         cancellable sleep;
         bool was_switched = co_await is_switched();
         co_await [&](auto* frame) {
-            return sleep.begin(frame, was_switched, [&of](const gate::ref&) {
-                return [of](boost::asio::cancellation_type_t) { of->decide(); };
-            });
+            return sleep.begin(frame, was_switched, [&of](const gate::ref&) { return decision_of(of); });
         };
         if (of->begin_wait(sleep.through())) {
             boost::asio::steady_timer never(of->executor, std::chrono::steady_clock::time_point::max());

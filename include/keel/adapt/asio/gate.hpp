@@ -32,7 +32,8 @@ enum class canceller : std::uint32_t { deadline = 1, caller = 2, winner = 4 };
 /// section, where the section performs it; and a section that begins meanwhile waits for the end of the cancellation,
 /// which is short. Sections do not wait for one another.
 ///
-/// Counts its owners, and goes back to a pool when there are none left: executors may outlive the attempt.
+/// Counts its owners, for executors may outlive the attempt. Lets go of the executor below when there are none left:
+/// the caller's cancellation signal, which only watches it, may outlive even the context. Then it goes back to a pool.
 class gate {
   public:
     gate() = default;
@@ -163,7 +164,7 @@ class gate {
             return *this;
         }
         ~ref() {
-            if (gate_ != nullptr && gate_->owners_.fetch_sub(1, std::memory_order_acq_rel) == 1) give_back(gate_);
+            if (gate_ != nullptr && gate_->owners_.fetch_sub(1, std::memory_order_acq_rel) == 1) retire(gate_);
         }
         gate* operator->() const noexcept { return gate_; }
         gate& operator*() const noexcept { return *gate_; }
@@ -174,6 +175,26 @@ class gate {
         explicit ref(gate* g) noexcept
           : gate_(g) {}
         gate* gate_ = nullptr;
+    };
+
+    /// Can only cancel, and keeps nothing but the memory of the gate.
+    class watcher {
+      public:
+        explicit watcher(const ref& of) noexcept
+          : watcher(*of) {}
+        watcher(const watcher& other) noexcept
+          : watcher(other.gate_) {}
+        watcher& operator=(const watcher&) = delete;
+        ~watcher() { end_watch(&gate_); }
+
+        gate* operator->() const noexcept { return &gate_; }
+
+      private:
+        explicit watcher(gate& of) noexcept
+          : gate_(of) {
+            gate_.watchers_.fetch_add(1, std::memory_order_relaxed);
+        }
+        gate& gate_;
     };
 
     /// From when it begins until it ends, a coroutine may run.
@@ -235,13 +256,20 @@ class gate {
         return &one;
     }
 
-    static void give_back(gate* g) noexcept {
+    static void retire(gate* g) noexcept {
         g->signal_.slot().clear();
         g->inner_ = nullptr;
+        end_watch(g);
+    }
+    static void end_watch(gate* g) noexcept {
+        if (g->watchers_.fetch_sub(1, std::memory_order_acq_rel) == 1) give_back(g);
+    }
+    static void give_back(gate* g) noexcept {
         g->types_.store(0, std::memory_order_relaxed);
         g->work_.store(0, std::memory_order_relaxed);
         g->state_.store(opening, std::memory_order_relaxed);
         g->owners_.store(1, std::memory_order_relaxed);
+        g->watchers_.store(1, std::memory_order_relaxed);
         for (auto& place : pool) {
             gate* none = nullptr;
             if (place.compare_exchange_strong(none, g, std::memory_order_release, std::memory_order_relaxed)) return;
@@ -253,6 +281,7 @@ class gate {
 
     std::atomic<std::uint32_t> state_{opening}; ///< sections that run, and the bits above
     std::atomic<std::uint32_t> owners_{1};
+    std::atomic<std::uint32_t> watchers_{1}; ///< all owners together are one
     std::atomic<unsigned> types_{0};
     std::atomic<const void*> performer_{nullptr};
     boost::asio::cancellation_signal signal_;
