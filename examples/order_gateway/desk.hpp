@@ -35,6 +35,14 @@ struct tally {
     }
 };
 
+/// What becomes a ticket where `emplace` puts it. To move one there that has just been written costs more than the
+/// call.
+template <class Guard>
+struct begun {
+    Guard& guard;
+    operator decltype(std::declval<Guard&>().begin())() const { return guard.begin(); }
+};
+
 /// The requests of one kind that are under way, each with its ticket: `Guard` is a pipeline, or `unguarded`. Everything
 /// is in place before the first request, so nothing is allocated. Belongs to the thread of the event loop.
 template <class Guard>
@@ -57,7 +65,7 @@ class desk {
         const auto began = std::chrono::steady_clock::now().time_since_epoch();
         slot& s = slots_[free_[in_flight_++]];
         ++tally_.submitted;
-        s.call.emplace(guard_.begin());
+        s.call.emplace(begun<Guard>{guard_});
         s.sent = {.sequence = 0,
                   .sent_at = std::chrono::nanoseconds(began).count(),
                   .price = price,

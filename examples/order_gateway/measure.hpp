@@ -56,7 +56,7 @@ double cost_of_a_call(Guard& guard) {
     const std::int64_t began = nanoseconds_now();
     for (std::size_t i = 0; i != calls; ++i) {
         auto& t = table[i % table.size()];
-        t.emplace(guard.begin());
+        t.emplace(begun<Guard>{guard});
         asm volatile("" : : "r"(&t) : "memory"); // meanwhile the order is under way
         if (*t) t->success();
     }

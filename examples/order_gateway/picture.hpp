@@ -71,7 +71,7 @@ class svg_picture {
     }
 
   private:
-    static constexpr double left = 70, right = 740, top = 30, bottom = 330;
+    static constexpr double left = 80, right = 740, top = 30, bottom = 330;
     static constexpr std::array<const char*, 2> colours{"#d95f02", "#1b6ca8"};
 
     double share(std::size_t v, std::uint64_t n) const {
@@ -102,13 +102,14 @@ class svg_picture {
                 label(x(us), bottom + 18, us);
             }
         }
+        label((left + right) / 2, bottom + 40, "round trip, us");
+        label(left + 4, top - 12, "share of the orders");
+        out << "</g>\n<g stroke=\"#ddd\" fill=\"#444\" text-anchor=\"end\">\n";
         for (double part = 1; part > least(); part /= 10) {
             if (part > most_) continue;
             line(left, y(part), right, y(part));
-            label(left - 28, y(part) + 4, 100 * part, " %");
+            label(left - 6, y(part) + 4, 100 * part, " %");
         }
-        label((left + right) / 2, bottom + 40, "round trip, us");
-        label(left + 4, top - 12, "share of the orders");
         out << "</g>\n";
     }
     void outline(std::ostream& out, std::size_t v) const {
