@@ -69,6 +69,9 @@ std::string difference(const story& expected, const seen& s) {
         }
         d.compare("was tried at", c.of->tried, c.tried);
         if (!c.of->due.empty()) d.compare("was due at", c.of->due, c.due);
+        for (std::size_t i = 0; i < c.numbers.size(); ++i) {
+            if (c.numbers[i] != i + 1) d.said("was told another number of its attempt");
+        }
         d.compare("ended at", c.of->ended, c.ended);
         d.compare("ended with", s.cancels ? c.of->where_cancelled.value_or(c.of->with) : c.of->with, *c.with);
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <boost/version.hpp>
 
-#if BOOST_VERSION >= 107700
+#if BOOST_VERSION >= 108100
 #include "on_asio.hpp"
 
 #include <boost/asio/cancellation_state.hpp>
@@ -46,7 +46,7 @@ awaitable<void> on_asio::make(const call& c, const keel::context* around) {
 awaitable<result> on_asio::act(seen_call& c, const keel::context& told) {
     co_await boost::asio::this_coro::reset_cancellation_state(boost::asio::disable_cancellation());
     const time began = now();
-    const attempt& doing = next_attempt(c, told.deadline());
+    const attempt& doing = next_attempt(c, told.deadline(), told.attempt());
     for (const call& nested : doing.calls)
         co_await make(nested, &told);
     co_await sleep_until(began + doing.takes);

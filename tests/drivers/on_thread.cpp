@@ -23,9 +23,9 @@ void on_thread::make(const call& c, const keel::context* around) {
     ended(seen, calls_->make(*this, seen, c.stopped_at ? &stoppable : c.part ? around : nullptr));
 }
 
-result on_thread::act(seen_call& c, const keel::context& told) {
+result on_thread::act(seen_call& c, const keel::context& told, std::uint32_t number) {
     const time began = now();
-    const attempt& doing = next_attempt(c, told.deadline());
+    const attempt& doing = next_attempt(c, told.deadline(), number);
     for (const call& nested : doing.calls)
         make(nested, &told);
     sleep_until(began + doing.takes);

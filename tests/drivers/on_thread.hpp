@@ -10,6 +10,7 @@
 #include <keel/duration.hpp>
 #include <keel/ticker.hpp>
 
+#include <cstdint>
 #include <exception>
 
 namespace drivers {
@@ -36,7 +37,7 @@ class on_thread : public world {
     clock_on_thread told_by();
     void play(const story&, pipelines&, calls_on_thread&);
     /// What the function does in one attempt. `told` is its context.
-    result act(seen_call&, const keel::context& told);
+    result act(seen_call&, const keel::context& told, std::uint32_t attempt);
     void sleep_until(time);
 
   private:
@@ -75,7 +76,9 @@ class by_blocking final : public calls_on_thread {
     struct function {
         on_thread& w;
         seen_call& c;
-        typename Channel::type operator()(const keel::context& told) const { return Channel::give(w.act(c, told)); }
+        typename Channel::type operator()(const keel::context& told) const {
+            return Channel::give(w.act(c, told, told.attempt()));
+        }
     };
 
     pipelines_of<Chain, clock_on_thread>& all_;
@@ -89,6 +92,15 @@ class by_hand final : public calls_on_thread {
       : all_(all) {}
 
     result make(on_thread& w, seen_call& c, const keel::context* around) override {
+        try {
+            return drive(w, c, around);
+        } catch (...) {
+            return caught(std::current_exception()); // by a function of a policy
+        }
+    }
+
+  private:
+    result drive(on_thread& w, seen_call& c, const keel::context* around) {
         auto& p = all_.at(c.of->by);
         auto t = around == nullptr ? p.begin() : p.begin(*around);
         while (t || t.waiting()) {
@@ -97,17 +109,18 @@ class by_hand final : public calls_on_thread {
                 t.resume();
                 continue;
             }
-            const result r = w.act(c, keel::context(t.deadline()));
+            const result r = w.act(c, keel::context(t.deadline()), t.attempt());
             if (r.how == result::form::success)
                 t.success();
             else
-                t.failure(r.error.value_or(stands_for_exception));
+                t.failure(r.error.value_or(stands_for_exception), r.retry_after.value_or(time(0)));
         }
         if (t.error() != keel::errc{}) return rejected(t.error(), t.retry_after());
-        return {.how = t.succeeded() ? result::form::success : result::form::error};
+        if (t.result()) return success;
+        if (t.result().error() == stands_for_exception) return threw;
+        return {.how = result::form::error, .error = t.result().error()};
     }
 
-  private:
     pipelines_of<Chain, clock_on_thread>& all_;
 };
 

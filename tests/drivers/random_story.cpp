@@ -12,7 +12,7 @@ class author {
       : random_(seed)
       , pipelines_(s.pipelines)
       , with_parts_(with_parts)
-      , throws_(s.in != channels::errors) {}
+      , throws_(s.chain.blocking_by_exception != nullptr) {}
 
     std::vector<call> calls(time from, int how_many, int depth) {
         std::vector<call> all;
@@ -88,7 +88,7 @@ class author {
 
 story made_up(const story& around, std::uint64_t seed, bool with_parts) {
     author by(around, seed, with_parts);
-    story s{.name = around.name, .chain = around.chain, .pipelines = around.pipelines, .in = around.in, .seed = seed};
+    story s{.name = around.name, .chain = around.chain, .pipelines = around.pipelines, .seed = seed};
     s.calls = by.calls(time(0), 12, 0);
     s.guests = by.guests();
     s.deeds = by.deeds();

@@ -108,9 +108,8 @@ std::vector<story> stories_of_circuits() {
          .calls = {{.attempts = {is_cancelled(1ms)}, .tried = {0ms}, .ended = 1ms, .with = cancelled}},
          .account = "closed, 1 ignored"},
         {.name = "errors that do not count do not open a circuit",
-         .chain =
-             [](auto&) { return after_one.ignoring_if([](std::error_code e) { return e == std::errc::timed_out; }); },
-         .in = channels::errors,
+         .chain = for_errors(
+             [](auto&) { return after_one.ignoring_if([](std::error_code e) { return e == std::errc::timed_out; }); }),
          .calls = {{.attempts = {fails(1ms, std::errc::timed_out)},
                     .tried = {0ms},
                     .ended = 1ms,
@@ -118,8 +117,7 @@ std::vector<story> stories_of_circuits() {
                    {.attempts = {fails(1ms)}, .tried = {1ms}, .ended = 2ms, .with = failed()}},
          .account = "open@2ms, 1 failed, 1 ignored"},
         {.name = "values that are selected open a circuit",
-         .chain = [](auto&) { return after_one.failing_if([](int v) { return v < 0; }); },
-         .in = channels::exceptions,
+         .chain = for_exceptions([](auto&) { return after_one.failing_if([](int v) { return v < 0; }); }),
          .calls = {{.attempts = {{.ends = succeeded(1)}}, .tried = {0ms}, .with = succeeded(1)},
                    {.attempts = {{.ends = succeeded(-1)}}, .tried = {0ms}, .with = succeeded(-1)}},
          .account = "open@0ms, 1 failed"},

@@ -46,8 +46,8 @@ inline result rejected(keel::errc reason, time retry_after = {}) {
 struct story;
 struct seen;
 
-/// A chain, made by a function object without state that gets a `setting`, in each column: null where there is no such
-/// column. Plays a story, and says what was seen.
+/// A chain, made by a function object without state that gets a `setting`; for each column what plays a story with it
+/// and says what was seen, or null if the story is not for that column.
 struct composed {
     using play = seen (*)(const story&);
     play blocking_by_exception = nullptr;
@@ -57,9 +57,19 @@ struct composed {
     play coroutine_by_expected = nullptr;
 
     composed() = default;
+    /// For all of them. This and what follows is in play.hpp.
     template <class Compose>
-    composed(Compose); // in play.hpp
+    composed(Compose);
 };
+/// For those by exception.
+template <class Compose>
+composed for_exceptions(Compose);
+/// For those where a failure is an error code.
+template <class Compose>
+composed for_errors(Compose);
+/// For those where a failure says how long to wait.
+template <class Compose>
+composed for_hints(Compose);
 
 struct call;
 
@@ -116,16 +126,12 @@ struct told_failure {
     bool operator==(const told_failure&) const = default;
 };
 
-/// Which columns a story is for. A ticket reports errors.
-enum class channels : std::uint8_t { all, errors, exceptions };
-
 /// What happens around pipelines of one chain, and what is expected of that. At one moment not more than one thing
 /// should happen, for then it depends on the driver which is first.
 struct story {
     std::string name{}; // a sentence
     composed chain{};
     int pipelines = 1;
-    channels in = channels::all;
     std::uint64_t seed = 1; // of what policies draw
     std::vector<call> calls{};
     std::vector<guest> guests{};

@@ -70,7 +70,12 @@ class held_ticket final : public held {
     explicit held_ticket(Ticket begun)
       : ticket_(std::move(begun)) {}
     bool is_inside() const override { return bool(ticket_); }
-    void end(bool well) override { static_cast<void>(well ? ticket_.success() : ticket_.failure()); }
+    void end(bool well) noexcept override {
+        try {
+            static_cast<void>(well ? ticket_.success() : ticket_.failure());
+        } catch (...) {
+        }
+    }
 
   private:
     Ticket ticket_;
@@ -109,8 +114,12 @@ class pipelines_of final : public pipelines {
 
     pipeline& at(int which) { return all_[static_cast<std::size_t>(which)]; }
 
-    std::unique_ptr<held> begin(int which) override {
-        return std::make_unique<held_ticket<decltype(at(which).begin())>>(at(which).begin());
+    std::unique_ptr<held> begin(int which) noexcept override {
+        try {
+            return std::make_unique<held_ticket<decltype(at(which).begin())>>(at(which).begin());
+        } catch (...) {
+            return nullptr;
+        }
     }
     void apply(deed what) override {
         each([what](const auto&, auto& state) {

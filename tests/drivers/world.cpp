@@ -8,10 +8,6 @@ namespace drivers {
 
 bool result::operator==(const result& other) const {
     const auto agree = [](const auto& a, const auto& b) { return !a || !b || *a == *b; };
-    // All that a ticket tells.
-    const auto is_any_failure = [](const result& r) { return r.how == form::error && !r.error; };
-    const auto failed = [](const result& r) { return r.how == form::error || r.how == form::exception; };
-    if (is_any_failure(*this) || is_any_failure(other)) return failed(*this) && failed(other);
     if (how != other.how) return false;
     switch (how) {
     case form::success:
@@ -64,12 +60,13 @@ bool world::is_stopped(const call& c) const { return std::ranges::find(stopped_,
 
 seen_call& world::begun(const call& c) { return trace.calls.emplace_back(seen_call{.of = &c}); }
 
-const attempt& world::next_attempt(seen_call& c, keel::time_point deadline) {
+const attempt& world::next_attempt(seen_call& c, keel::time_point deadline, std::uint32_t number) {
     static const attempt none;
     const auto& all = c.of->attempts;
     const attempt& next = all.empty() ? none : all[std::min(c.tried.size(), all.size() - 1)];
     c.tried.push_back(now());
     c.due.push_back(deadline.time_since_epoch());
+    c.numbers.push_back(number);
     return next;
 }
 
@@ -95,13 +92,15 @@ void world::happen(const happening& h) {
     if (h.stops != nullptr) stopped_.push_back(h.stops);
     if (h.comes != nullptr) {
         guests_.push_back({h.comes, stage->begin(h.comes->by)});
-        trace.let_in += guests_.back().call->is_inside() ? 'i' : 'o';
+        const held* const call = guests_.back().call.get();
+        trace.let_in += call != nullptr && call->is_inside() ? 'i' : 'o';
     }
     if (h.goes != nullptr) {
         const auto who = std::ranges::find(guests_, h.goes, &inside::who);
         const std::unique_ptr<held> call = std::move(who->call);
         guests_.erase(who);
-        if (call->is_inside() && h.goes->ends != guest::end::dropped) call->end(h.goes->ends == guest::end::well);
+        if (call && call->is_inside() && h.goes->ends != guest::end::dropped)
+            call->end(h.goes->ends == guest::end::well);
     }
 }
 

@@ -7,6 +7,7 @@
 #include <keel/duration.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -20,7 +21,8 @@ struct seen_call {
     const call* of = nullptr;
     std::vector<time> tried{};
     std::vector<time> due{};
-    std::optional<result> with{}; // once it has ended
+    std::vector<std::uint32_t> numbers{}; // of the attempts
+    std::optional<result> with{};         // once it has ended
     time ended{};
     std::string account{}; // of the policies, right after it
 };
@@ -32,7 +34,7 @@ struct seen {
     bool cancels = false; // an attempt that is late
 };
 
-/// A call that is driven by hand; dropped if it has not ended.
+/// A call that is driven by hand; dropped if it has not ended. What a function of a policy's throws has ended it.
 class held {
   public:
     held() = default;
@@ -40,7 +42,7 @@ class held {
     held& operator=(const held&) = delete;
     virtual ~held() = default;
     virtual bool is_inside() const = 0;
-    virtual void end(bool well) = 0;
+    virtual void end(bool well) noexcept = 0;
 };
 
 /// Pipelines of one chain, without its type.
@@ -50,7 +52,8 @@ class pipelines {
     pipelines(const pipelines&) = delete;
     pipelines& operator=(const pipelines&) = delete;
     virtual ~pipelines() = default;
-    virtual std::unique_ptr<held> begin(int which) = 0;
+    /// Null if a function of a policy's throws.
+    virtual std::unique_ptr<held> begin(int which) noexcept = 0;
     virtual void apply(deed) = 0;
     /// What the policies of the first one have counted.
     virtual std::string account() = 0;
@@ -70,8 +73,8 @@ class world {
     bool is_stopped(const call& c) const;
 
     seen_call& begun(const call&);
-    /// What the function is to do in its next attempt.
-    const attempt& next_attempt(seen_call&, keel::time_point deadline);
+    /// What the function is to do in its next attempt, whose number is what it is told.
+    const attempt& next_attempt(seen_call&, keel::time_point deadline, std::uint32_t number);
     result ending(const attempt&, keel::time_point deadline) const;
     void ended(seen_call&, const result&);
     void told(const result& why) { trace.told.push_back({now(), why}); }
