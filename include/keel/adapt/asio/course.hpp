@@ -77,13 +77,13 @@ class course {
         std::size_t admitted = 0;
         bool knows_now = false;
         is_express_ = pipeline_.try_admit(call_, frames_, admitted, knows_now);
+        call_.retries_left = pipeline_.retries();
         if (!is_express_) {
             nested_.emplace(pipeline_, left(), junction(admitted, 0, false, knows_now));
             return nested_->go_in();
         }
         ++call_.attempt;
         call_.turn();
-        call_.retries_left = pipeline_.retries();
         return step::invoke;
     }
     time_point due() const noexcept { return nested_->due(); }

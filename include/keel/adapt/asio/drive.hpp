@@ -42,6 +42,12 @@ boost::asio::awaitable<bool> sleep_until(const Clock& clock, time_point due) {
 template <class Course, class F, class... Args>
 boost::asio::awaitable<step> run_fork(Course& call, const F& fn, const Args&... args);
 
+// GCC 12 warns of each coroutine that has to do with a type of a main file's own, such as that of a lambda there.
+#if defined __GNUC__ && !defined __clang__
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wsubobject-linkage"
+#endif
+
 /// Takes the steps of a call in a coroutine: waits suspend it. An attempt is cancelled at the deadline that the chain
 /// has set for it, and its end awaited.
 template <class Course, class F, class... Args>
@@ -118,5 +124,9 @@ boost::asio::awaitable<typename Course::answer> drive(typename Course::start fro
     else
         co_return steps.take();
 }
+
+#if defined __GNUC__ && !defined __clang__
+#pragma GCC diagnostic pop
+#endif
 
 } // namespace keel::detail
