@@ -49,7 +49,9 @@ struct explanation {
     // From the inside out: what a policy makes of all that is inside it.
     constexpr void enclose(const policy_facts& f) noexcept {
         attempts = detail::saturated_product(attempts, f.attempts);
-        duration = detail::plus(detail::times(detail::lesser(duration, f.bound), f.attempts), f.waits);
+        const nanos last = detail::lesser(duration, f.bound);
+        const nanos before = detail::times(detail::lesser(last, f.next_after), f.attempts > 1 ? f.attempts - 1 : 0);
+        duration = detail::plus(detail::plus(before, last), f.waits);
         if (f.answers_failures) reasons_ = {};
     }
     template <class P>

@@ -25,6 +25,9 @@ struct policy_facts {
     bool has_jitter = true;               ///< its waits are random, or it has none
     bool has_budget = false;              ///< its further attempts are limited over many calls
     bool answers_failures = false;        ///< no failure and no rejection of what is inside it comes out of it
+    bool overlaps = false;                ///< its attempts may run at the same time
+    nanos next_after = nanos::max();      ///< how long after an attempt has begun the next one does, at most, where it
+                                          ///< does not end before; `nanos::max()`: nobody knows
 };
 
 namespace detail {

@@ -16,12 +16,14 @@ constexpr config_error lint_of_pair(const policy_facts& outer, const policy_fact
     checker of_inner(inner.name), of_outer(outer.name);
     const auto both = static_cast<double>(outer.attempts) * static_cast<double>(inner.attempts);
     of_inner.require(outer.attempts == 1 || inner.attempts == 1, "attempts", both,
-                     "attempts in all, for nested retries multiply: keep one of them");
+                     "attempts in all, for nested retries and hedges multiply: keep one of them");
     of_inner.require(outer.bound == nanos::max() || inner.bound == nanos::max() || inner.bound < outer.bound, "after",
                      static_cast<double>(inner.bound.count),
                      "never takes effect: must be shorter than the timeout around it");
-    of_outer.require(!outer.holds_permit || inner.attempts == 1, "permits", static_cast<double>(inner.attempts),
-                     "attempts in one permit, which is held through the waits: write it to the right of the retry");
+    of_outer.require(
+        !outer.holds_permit || inner.attempts == 1, "permits", static_cast<double>(inner.attempts),
+        inner.overlaps ? "attempts in one permit, perhaps at the same time: write it to the right of the hedge"
+                       : "attempts in one permit, which is held through the waits: write it to the right of the retry");
     return of_inner.error ? of_inner.error : of_outer.error;
 }
 
@@ -46,10 +48,10 @@ constexpr config_error first_lint(std::span<const policy_facts> all) noexcept {
 
 } // namespace detail
 
-/// The same chain, if nothing in it is legal and usually wrong: retries in retries, whose attempts multiply; an inner
-/// timeout that is not shorter than the outer one; a backoff without jitter; a bulkhead outside a retry, which holds
-/// its permit through the waits; retries with neither budget nor breaker. Otherwise it does not compile, or, where it
-/// is called at run time, throws `invalid_config`.
+/// The same chain, if nothing in it is legal and usually wrong: retries or hedges in one another, whose attempts
+/// multiply; an inner timeout that is not shorter than the outer one; a backoff without jitter; a bulkhead outside a
+/// retry or a hedge, which holds one permit for all attempts, waits included; retries or hedges with neither budget nor
+/// breaker. Otherwise it does not compile, or, where it is called at run time, throws `invalid_config`.
 ///
 ///     constexpr auto chain = keel::strict(keel::timeout(1s) | keel::retry<> | keel::breaker<>);
 template <detail::composable C>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 // expect: a_configuration_value_is_out_of_range
-// expect: nested retries multiply: keep one of them
+// expect: nested retries and hedges multiply: keep one of them
 #include <keel/keel.hpp>
 
 using namespace std::chrono_literals;

@@ -52,7 +52,7 @@ TEST_CASE("strict gives a chain back in which nothing is usually wrong") {
 
 TEST_CASE("strict refuses retries in retries, and says how many attempts they make") {
     CHECK(said_of(retry<>({.attempts = 4}) | timeout | retry<> | breaker<>) ==
-          "keel: retry.attempts = 12: attempts in all, for nested retries multiply: keep one of them");
+          "keel: retry.attempts = 12: attempts in all, for nested retries and hedges multiply: keep one of them");
     CHECK(said_of(retry<>({.attempts = 1}) | retry<> | breaker<>).empty());
 }
 

@@ -2,7 +2,9 @@
 // SPDX-License-Identifier: BSL-1.0
 
 #include "../duration.hpp"
+#include "../sync/atomics.hpp"
 
+#include <array>
 #include <atomic>
 #include <bit>
 #include <cstddef>
@@ -10,28 +12,31 @@
 
 namespace keel::detail {
 
-/// The p-th percentile of recent latencies, by nearest rank, from a histogram whose buckets are an eighth of a power of
-/// two wide, so at most an eighth too high. Every `decay_after` latencies all counts are halved: the recent ones
+/// The p-th percentile of recent latencies, by nearest rank: of n in order, the one at place ceil(p * n). From a
+/// histogram whose buckets are an eighth of a power of two wide; the end of its bucket stands for each latency, so what
+/// this says is at most an eighth too high. After every `halve_after` latencies all counts are halved: the recent ones
 /// outweigh the others.
 ///
-/// Thread-safe without a read-modify-write: of two that are counted at the same instant one may be lost, which moves
-/// the percentile by less than a bucket does.
-class latency_percentile {
+/// Thread-safe and lock-free. What others count while one thread looks may be left out until the next look.
+template <class Atomics = std_atomics>
+class basic_latency_percentile {
   public:
-    static constexpr std::uint32_t decay_after = 1024;
-    static constexpr std::uint32_t look_after = 32; ///< latencies, and again after each so many
+    static constexpr unsigned halve_after = 1024;
+    static constexpr unsigned look_after = 32; ///< latencies, and again after each so many
 
-    /// `p`: above 0 and below 1.
+    /// `p`: above 0 and below 1, the same each time.
     void count(nanos latency, double p) noexcept {
-        add_one(counts_[bucket_of(latency)]);
-        const std::uint32_t total = add_one(total_);
-        if (total % look_after == 0) look(total, p);
+        counts_[bucket_of(latency)].fetch_add(1, std::memory_order_relaxed);
+        const unsigned total = total_.fetch_add(1, std::memory_order_relaxed) + 1U;
+        if (total % look_after == 0) look(p);
+        if (total % halve_after == 0) halve();
     }
     /// Negative as long as there are fewer than `look_after` latencies.
     nanos value() const noexcept { return nanos(value_.load(std::memory_order_relaxed)); }
 
   private:
-    // Below 2^10 ns, a microsecond, all is one; so is what is beyond 2^40 ns, 18 minutes.
+    // What is shorter than 2^10 ns, a microsecond, is as long as that here; what is longer than 2^40 ns, 18 minutes,
+    // too.
     static constexpr unsigned lowest = 10;
     static constexpr unsigned highest = 40;
     static constexpr std::size_t buckets = (highest - lowest) * 8 + 1;
@@ -48,35 +53,39 @@ class latency_percentile {
         return static_cast<std::int64_t>(bucket % 8 + 9) << (bucket / 8 + lowest - 3);
     }
 
-    static std::uint32_t add_one(std::atomic<std::uint32_t>& n) noexcept {
-        const std::uint32_t more = n.load(std::memory_order_relaxed) + 1;
-        n.store(more, std::memory_order_relaxed);
-        return more;
-    }
-    void look(std::uint32_t total, double p) noexcept {
+    void look(double p) noexcept {
+        // A copy, so that the counts add up to their sum.
+        std::array<std::uint32_t, buckets> counts;
         std::uint32_t all = 0;
-        for (const auto& each : counts_)
-            all += each.load(std::memory_order_relaxed);
+        for (std::size_t i = 0; i < buckets; ++i) {
+            counts[i] = counts_[i].load(std::memory_order_relaxed);
+            all += counts[i];
+        }
         const double exact = p * static_cast<double>(all);
         auto rank = static_cast<std::uint32_t>(exact);
         if (rank < exact) ++rank;
         std::size_t at = 0;
-        for (std::uint32_t below = 0; at + 1 < buckets; ++at) {
-            below += counts_[at].load(std::memory_order_relaxed);
-            if (below >= rank) break;
-        }
+        for (std::uint32_t so_far = counts[0]; so_far < rank; so_far += counts[at])
+            ++at;
         value_.store(end_of(at), std::memory_order_relaxed);
-        if (total >= decay_after) decay();
     }
-    void decay() noexcept {
-        total_.store(0, std::memory_order_relaxed);
-        for (auto& each : counts_)
-            each.store(each.load(std::memory_order_relaxed) / 2, std::memory_order_relaxed);
+    // What is left over of a count goes to the next bucket: a percentile far up, whose latencies are alone in theirs,
+    // would be lost otherwise.
+    void halve() noexcept {
+        std::uint32_t left = 0;
+        for (auto& each : counts_) {
+            std::uint32_t n = each.load(std::memory_order_relaxed);
+            while (!each.compare_exchange_weak(n, (n + left) / 2, std::memory_order_relaxed)) {
+            }
+            left = (n + left) % 2;
+        }
     }
 
-    std::atomic<std::uint32_t> counts_[buckets]{};
-    std::atomic<std::uint32_t> total_{0}; ///< since all were halved
-    std::atomic<std::int64_t> value_{-1};
+    typename Atomics::template atomic<std::uint32_t> counts_[buckets]{};
+    typename Atomics::template atomic<std::uint16_t> total_{0}; ///< wraps, at a multiple of both steps
+    typename Atomics::template atomic<std::int64_t> value_{-1};
 };
+
+using latency_percentile = basic_latency_percentile<>;
 
 } // namespace keel::detail

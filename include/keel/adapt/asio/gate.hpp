@@ -218,12 +218,14 @@ class gate {
 
     // Threads may come here in another order than they have counted.
     void hold(int more) noexcept {
+        // Made and destroyed without the lock: each may lock a gate around this one.
+        boost::asio::any_io_executor work =
+            boost::asio::prefer(inner_, boost::asio::execution::outstanding_work.tracked);
+        boost::asio::any_io_executor before;
         const std::scoped_lock lock(held_mutex_);
         held_ += more;
-        if (held_ > 0)
-            held_work_ = boost::asio::prefer(inner_, boost::asio::execution::outstanding_work.tracked);
-        else
-            held_work_ = nullptr;
+        before.swap(held_work_);
+        if (held_ > 0) held_work_.swap(work);
     }
 
     static constexpr std::size_t room_for_wait = 256;
