@@ -34,21 +34,26 @@ struct hedge_config {
     static constexpr int most = 16;
 };
 
-/// Starts another attempt of all that is inside it when the earlier ones take longer than `delay`, or at once when the
-/// latest one has failed; `extra` more at most. The first success is the result, all others are cancelled and count as
-/// ignored, and their end is awaited. If all fail, the result is what the first attempt failed with, or a later one
-/// that was started because it failed. No attempt is started after the deadline, for a cancelled call, or for what a
-/// `retry` would not repeat; nor, with a `budget`, unless more than half of its tokens are there.
+/// Starts another attempt of all that is inside it when the latest one has taken longer than `delay`, or at once when
+/// one has failed; `extra` more at most. The first success is the result, all others are cancelled, their end is
+/// awaited, and they count as ignored, however they end. If all fail, the result is what the first attempt failed with,
+/// or a later one that was started because it failed.
 ///
-/// For `co_await keel::async(p, f)`: attempts run at the same time. The function must be callable as const, and do no
-/// harm when it runs more than once: write it for what is idempotent.
+/// No attempt is started at the deadline or past it, for a call that is cancelled or stopped, because of a failure that
+/// a `retry` would not repeat, or, with a `budget`, unless more than half of the tokens are left once it has taken its.
 ///
-/// `percentile`: the delay is that of the latencies of attempts that succeeded, at most an eighth too high, where those
-/// of losers count with the time that they had taken. Known after 32 of them; recent ones outweigh older ones.
+/// For `co_await keel::async(p, f)`: attempts run at the same time, each on the executor of the call, so on several
+/// threads where no strand prevents it. The function must be callable as const, and do no harm when it runs more than
+/// once: write it for what is idempotent.
+///
+/// `percentile`: the delay is that of the latencies of first attempts, or at most an eighth more: at 0.95 about one
+/// call in 20 starts another attempt. Successes count, and what lost and late ones have taken at least; failures do
+/// not. Known after 32 of them; recent ones outweigh older ones.
 struct hedge_policy {
     hedge_config config{};
 
     static constexpr bool forks = true;
+    static constexpr bool repeats = false; ///< not only failures; for chains: it adds none
     static constexpr std::array<errc, 0> rejections{};
 
     /// `p.get<"name">()` of a hedge with that name. From any thread.
@@ -73,9 +78,11 @@ struct hedge_policy {
     constexpr config_error validate() const noexcept { return config.validate(); }
     constexpr policy_facts facts() const noexcept {
         return {.name = "hedge",
-                .does = "starts more of what takes long",
+                .does = "runs what takes long again beside it",
                 .attempts = static_cast<std::uint64_t>(config.extra) + 1,
-                .has_budget = config.budget != nullptr};
+                .has_budget = config.budget != nullptr,
+                .overlaps = true,
+                .next_after = config.percentile > 0 ? nanos::max() : config.delay};
     }
 
     template <class State>
@@ -101,7 +108,7 @@ struct hedge_policy {
         s.started_.fetch_add(1, std::memory_order_relaxed);
         return true;
     }
-    /// For drivers: an attempt has succeeded or lost, after that time.
+    /// For drivers: a first attempt has taken that time, or at least that.
     template <class State>
     void took(State& s, nanos time) const noexcept {
         if (config.percentile > 0) s.latencies_.count(time, config.percentile);

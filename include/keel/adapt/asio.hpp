@@ -16,7 +16,7 @@
 #include "asio/attempts.hpp"
 #include "asio/course.hpp"
 #include "asio/drive.hpp"
-#include "asio/fork.hpp"         // IWYU pragma: keep
+#include "asio/fork.hpp"
 #include "asio/virtual_time.hpp" // IWYU pragma: export
 
 #include <boost/asio/awaitable.hpp>
@@ -33,8 +33,14 @@ auto drive_decayed(lanes<Source, Clock>& pipeline, const context* outer, F&& fn,
     using raw = awaited_result<std::decay_t<F>, std::decay_t<Args>...>;
     using lanes = detail::lanes<Source, Clock>;
     using course = detail::course<lanes, raw, decltype(channel_for<raw, typename lanes::parts>())>;
-    return drive<course, std::decay_t<F>, std::decay_t<Args>...>({pipeline, outer}, std::forward<F>(fn),
-                                                                 std::forward<Args>(args)...);
+    if constexpr (course::forks) {
+        using attempt = shared_attempt<std::decay_t<F>, std::decay_t<Args>...>;
+        return drive<course, attempt>({pipeline, outer},
+                                      attempt(std::in_place, std::forward<F>(fn), std::forward<Args>(args)...));
+    } else {
+        return drive<course, std::decay_t<F>, std::decay_t<Args>...>({pipeline, outer}, std::forward<F>(fn),
+                                                                     std::forward<Args>(args)...);
+    }
 }
 
 } // namespace detail

@@ -6,11 +6,15 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/recycling_allocator.hpp>
 #include <boost/system/system_error.hpp>
 #include <concepts>
 #include <exception>
 #include <functional>
+#include <memory>
+#include <tuple>
 #include <type_traits>
+#include <utility>
 
 namespace keel::detail {
 
@@ -46,6 +50,28 @@ auto begin_attempt(F& fn, [[maybe_unused]] const context& told, Args&... args) {
     else
         return std::invoke(fn, args...);
 }
+
+/// The function of a call and its arguments, for attempts that end in any order where their context is destroyed.
+template <class F, class... Args>
+class shared_attempt {
+    static_assert(attempt_coroutine<const F, const Args...>,
+                  "keel: hedge calls the function several times at once, so it must be callable as const: a closure "
+                  "without `mutable`, whose arguments are not changed");
+    using all = std::tuple<F, Args...>;
+
+  public:
+    template <class G, class... As>
+    explicit shared_attempt(std::in_place_t, G&& fn, As&&... args)
+      : all_(std::allocate_shared<all>(boost::asio::recycling_allocator<all>(), std::forward<G>(fn),
+                                       std::forward<As>(args)...)) {}
+
+    auto operator()(const context& told) const {
+        return std::apply([&](const F& fn, const Args&... args) { return begin_attempt(fn, told, args...); }, *all_);
+    }
+
+  private:
+    std::shared_ptr<const all> all_;
+};
 
 inline bool is_cancellation(const std::exception_ptr& thrown) noexcept {
     try {

@@ -122,6 +122,10 @@ class course {
         else
             return taken();
     }
+    /// Whether anything but the cancellation state of the coroutine says that the call is cancelled, or that whatever
+    /// comes of it counts as ignored.
+    static constexpr bool is_cancelled() noexcept { return false; }
+    static constexpr bool is_lost() noexcept { return false; }
     /// Of a call that its caller has cancelled: what its last attempt ended with, if it did so because of that.
     static answer cancelled(const std::exception_ptr& thrown, std::optional<result>&& returned) {
         if (thrown) std::rethrow_exception(thrown);
@@ -129,6 +133,12 @@ class course {
             if (returned) return *std::move(returned);
         }
         return cancelled_result<Raw, Channel>();
+    }
+    /// The same within a fork, whose end `nested().outcome()` is.
+    answer cancelled() {
+        std::optional<result> returned;
+        if (result* r = nested_->outcome().result()) returned.emplace(std::move(*r));
+        return cancelled(nested_->outcome().exception(), std::move(returned));
     }
 
   private:

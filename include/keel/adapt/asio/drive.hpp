@@ -39,8 +39,8 @@ boost::asio::awaitable<bool> sleep_until(const Clock& clock, time_point due) {
 }
 
 /// Runs what is inside the policy that forks, for the coroutine that drives `call`.
-template <class Course, class F, class... Args>
-boost::asio::awaitable<step> run_fork(Course& call, const F& fn, const Args&... args);
+template <class Course, class F>
+boost::asio::awaitable<step> run_fork(Course& call, const F& fn);
 
 // GCC 12 warns of each coroutine that has to do with a type of a main file's own, such as that of a lambda there.
 #if defined __GNUC__ && !defined __clang__
@@ -66,15 +66,15 @@ boost::asio::awaitable<typename Course::answer> drive(typename Course::start fro
             const boost::asio::cancellation_state caller = co_await boost::asio::this_coro::cancellation_state;
             bool is_over = caller.cancelled() == none;
             if (is_over) is_over = co_await sleep_until(clock, steps.due());
-            if (!is_over) co_return Course::cancelled({}, {});
+            if (!is_over) co_return steps.cancelled({}, {});
             next = steps.waited();
             continue;
         }
         if constexpr (Course::forks) {
             if (next == step::fork) {
-                next = co_await run_fork(steps, fn, args...);
+                next = co_await run_fork(steps, fn);
                 // It has not gone on where the caller has cancelled it.
-                if (next == step::fork) co_return Course::cancelled({}, {});
+                if (next == step::fork) co_return steps.cancelled();
                 continue;
             }
         }
@@ -105,12 +105,13 @@ boost::asio::awaitable<typename Course::answer> drive(typename Course::start fro
             co_await [&](auto* frame) { return cancellable::leave(frame, was_switched); };
         }
         bool is_late = attempt.end();
+        if (steps.is_lost()) co_return steps.cancelled({}, {});
         if (!returned || !is_ok(*returned)) {
             const boost::asio::cancellation_state caller = co_await boost::asio::this_coro::cancellation_state;
-            const bool is_cancelled = caller.cancelled() != none;
+            const bool is_cancelled = caller.cancelled() != none || steps.is_cancelled();
             // A deadline that is also one further out may reach it as a cancellation by the caller.
             if (is_cancelled && can_time_out && !is_late) is_late = clock.now() >= told.deadline();
-            if (is_cancelled && !is_late) co_return Course::cancelled(thrown, std::move(returned));
+            if (is_cancelled && !is_late) co_return steps.cancelled(thrown, std::move(returned));
             if (is_late) {
                 next = steps.timed_out(told);
                 continue;

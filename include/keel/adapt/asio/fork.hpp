@@ -7,9 +7,10 @@
 #include "../../detail/retrying.hpp"
 #include "../../drive/walk.hpp"
 #include "../../duration.hpp"
+#include "../../error.hpp"
 #include "../../handle.hpp"
+#include "../../hedge.hpp"
 #include "../../outcome.hpp"
-#include "attempts.hpp"
 #include "cancellable.hpp"
 #include "drive.hpp"
 #include "race.hpp"
@@ -18,25 +19,24 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/cancellation_type.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/recycling_allocator.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <boost/system/error_code.hpp>
 #include <chrono>
-#include <concepts>
-#include <cstdint>
 #include <exception>
 #include <memory>
 #include <optional>
-#include <type_traits>
 #include <utility>
 
 namespace keel::detail {
 
 /// One of several attempts of a call: through what is inside the policy that forks.
-template <class Course>
+template <class Race, class Course>
 class branch {
   public:
     using lanes = typename Course::lanes;
@@ -47,16 +47,15 @@ class branch {
     static constexpr bool forks = false;
 
     struct start {
-        lanes& pipeline;
+        Race& of;
         steps<lanes, result>& inner;
-        std::atomic<std::uint32_t>& numbers;
-        bool& has_finished;
+        std::optional<outcome_of<result>>& ended;
     };
     explicit branch(const start& from) noexcept
       : from_(from) {}
 
-    lanes& pipeline() const noexcept { return from_.pipeline; }
-    step begin() { return from_.inner.go_in(&from_.numbers); }
+    lanes& pipeline() const noexcept { return from_.of.pipeline(); }
+    step begin() { return from_.inner.go_in(&from_.of.numbers); }
     time_point due() const noexcept { return from_.inner.due(); }
     step waited() { return from_.inner.waited(); }
     context tell() noexcept { return from_.inner.tell(); }
@@ -65,8 +64,16 @@ class branch {
         return from_.inner.threw(told, std::move(thrown), cancelled);
     }
     step timed_out(const context& told) { return from_.inner.timed_out(told); }
-    void take() noexcept { from_.has_finished = true; }
-    static void cancelled(const std::exception_ptr&, std::optional<result>&&) noexcept {}
+    bool is_cancelled() const noexcept { return from_.of.is_decided(); }
+    bool is_lost() const noexcept { return from_.of.is_won(); }
+    void take() { from_.ended.emplace(std::move(from_.inner.outcome())); }
+    void cancelled(const std::exception_ptr& thrown, std::optional<result>&& returned) {
+        from_.ended.emplace();
+        if (returned)
+            from_.ended->emplace([&]() -> result { return *std::move(returned); });
+        else if (thrown)
+            from_.ended->threw(thrown, true);
+    }
 
   private:
     start from_;
@@ -74,37 +81,52 @@ class branch {
 
 /// For the slot of the caller, whose signal may outlive the context of what it cancels.
 template <class Race>
-auto decision_of(const std::shared_ptr<Race>& of) {
+auto cancel_of(const std::shared_ptr<Race>& of) {
     return [weak = std::weak_ptr(of)](boost::asio::cancellation_type_t) {
-        if (const auto kept = weak.lock()) kept->decide();
+        if (const auto kept = weak.lock()) kept->cancel();
     };
 }
 
-/// Makes attempt `n` of the race. Gives what it ended with, unless it has won or was cancelled.
+/// Whether the time that a first attempt has taken says how long others take, or at least how long this one takes.
+template <class Race>
+bool tells_latency(const Race& of, const outcome& o) noexcept {
+    return o.succeeded() || of.is_won() || (o.rejection() == errc::timed_out && o.default_ending() == ending::failed);
+}
+
+/// Makes attempt `first` of the race, and another one at once when that has failed. Gives what the last one has ended
+/// with, unless it was the first to succeed.
 template <class Course, class Race, class F>
-boost::asio::awaitable<std::optional<outcome_of<typename Course::result>>> run_branch(std::shared_ptr<Race> of,
-                                                                                      unsigned n, F fn) {
+boost::asio::awaitable<std::optional<outcome_of<typename Course::result>>> run_lane(std::shared_ptr<Race> of,
+                                                                                    unsigned first, F fn) {
     using lanes = typename Course::lanes;
     using result = typename Course::result;
     const auto& clock = of->pipeline().clock();
-    const bool is_timed = of->policy().config.percentile > 0;
+    const hedge_policy& policy = of->policy();
+    const bool is_timed = first == 0 && policy.config.percentile > 0;
     const time_point begun = is_timed ? clock.now() : time_point();
 
     std::optional<outcome_of<result>> ended;
-    bool has_finished = false;
+    unsigned n = first;
     {
         cancellable whole;
         bool was_switched = co_await is_switched();
         co_await [&](auto* frame) {
-            return whole.begin(frame, was_switched, [&of](const gate::ref&) { return decision_of(of); });
+            return whole.begin(frame, was_switched, [&of](const gate::ref&) { return cancel_of(of); });
         };
-        of->joins(n, whole.through());
-        steps<lanes, result> inner(of->pipeline(), call(clock_ref(clock), of->told), lanes::parts::outermost_fork + 1);
-        try {
-            co_await drive<branch<Course>, F>({of->pipeline(), inner, of->numbers, has_finished}, fn);
-            if (has_finished) ended.emplace(std::move(inner.outcome()));
-        } catch (...) {
-            ended.emplace().threw(std::current_exception());
+        of->joins(first, whole.through());
+        while (!of->is_decided()) {
+            steps<lanes, result> inner(of->pipeline(), call(clock_ref(clock), of->told),
+                                       lanes::parts::outermost_fork + 1);
+            try {
+                co_await drive<branch<Race, Course>, F>({*of, inner, ended}, fn);
+            } catch (...) {
+                ended.emplace().threw(std::current_exception());
+            }
+            if (is_timed && n == 0 && tells_latency(*of, *ended)) policy.took(of->state(), nanos(clock.now() - begun));
+            if (ended->succeeded() || !is_worth_another(*ended, handle<>{}(*ended), false)) break;
+            const unsigned next = of->take_extra();
+            if (next == 0) break;
+            n = next;
         }
         if (whole.is_to_leave()) {
             was_switched = co_await is_switched();
@@ -112,9 +134,7 @@ boost::asio::awaitable<std::optional<outcome_of<typename Course::result>>> run_b
         }
         whole.end();
     }
-    const bool has_succeeded = ended && ended->succeeded();
-    if (is_timed && (has_succeeded || of->is_decided())) of->policy().took(of->state(), nanos(clock.now() - begun));
-    if (has_succeeded) {
+    if (ended && ended->succeeded()) {
         of->succeeded(n, *std::move(ended));
         ended.reset();
     }
@@ -127,20 +147,34 @@ void start_extra(const std::shared_ptr<Race>& of, const F& fn) {
     const unsigned n = of->take_extra();
     if (n == 0) return of->end_extra();
     const auto run = [](std::shared_ptr<Race> in, unsigned number, F f) -> boost::asio::awaitable<void> {
-        co_await run_branch<Course>(in, number, f);
+        co_await run_lane<Course>(in, number, f);
         in->end_extra();
     };
     boost::asio::co_spawn(of->executor, run(of, n, fn), boost::asio::detached);
 }
 
-/// Waits until no extra attempt runs, and ends the call.
+/// What the alarm of a race calls.
+template <class Course, class Race, class F>
+struct ring {
+    std::shared_ptr<Race> of;
+    F fn;
+
+    void operator()(boost::system::error_code ended) const {
+        if (!of->begin_ring(ended)) return;
+        if (of->is_due()) start_extra<Course>(of, fn);
+        of->set_alarm(*this);
+        of->end_ring();
+    }
+};
+
+/// Waits until no other lane runs, and ends the call.
 template <class Race>
 boost::asio::awaitable<void> await_extras(std::shared_ptr<Race> of) {
     while (!of->end_call()) {
         cancellable sleep;
         bool was_switched = co_await is_switched();
         co_await [&](auto* frame) {
-            return sleep.begin(frame, was_switched, [&of](const gate::ref&) { return decision_of(of); });
+            return sleep.begin(frame, was_switched, [&of](const gate::ref&) { return cancel_of(of); });
         };
         if (of->begin_wait(sleep.through())) {
             boost::asio::steady_timer never(of->executor, std::chrono::steady_clock::time_point::max());
@@ -155,52 +189,40 @@ boost::asio::awaitable<void> await_extras(std::shared_ptr<Race> of) {
     }
 }
 
-template <class Course, class F, class... Args>
-boost::asio::awaitable<step> run_fork(Course& call, const F& fn, const Args&... args) {
-    static_assert(attempt_coroutine<const F, const Args...>,
-                  "keel: hedge calls the function several times at once, so it must be callable as const: a closure "
-                  "without `mutable`, whose arguments are not changed");
+template <class Course, class F>
+boost::asio::awaitable<step> run_fork(Course& call, const F& fn) {
     using lanes = typename Course::lanes;
     using result = typename Course::result;
     using this_race = race<lanes, result>;
-    const auto attempt = [&fn, &args...](const context& told) { return begin_attempt(fn, told, args...); };
+    constexpr auto none = boost::asio::cancellation_type::none;
 
     const auto of = std::allocate_shared<this_race>(boost::asio::recycling_allocator<this_race>(), call.pipeline(),
                                                     call.nested().of(), co_await boost::asio::this_coro::executor);
-    const auto& clock = of->pipeline().clock();
-    const hedge_policy& policy = of->policy();
-    const nanos delay = policy.delay(of->state());
-    for (int i = 0; i < policy.config.extra; ++i) {
-        const nanos until = times(delay, static_cast<std::uint64_t>(i) + 1);
-        if (until > longest || clock.now() + until >= of->told.deadline()) break;
-        alarm& a = of->alarms[i];
-        a.set(of->executor, clock, clock.now() + until);
-        a.async_wait([of, attempt, &a](boost::system::error_code ended) {
-            if (a.has_rung(ended)) start_extra<Course>(of, attempt);
-        });
+    const struct leaving {
+        this_race& it;
+        ~leaving() { it.leave(); }
+    } at_end{*of};
+    of->set_alarm(ring<Course, this_race, F>{of, fn});
+    std::optional<outcome_of<result>> last = co_await run_lane<Course>(of, 0, fn);
+    of->stop_alarm();
+
+    boost::asio::cancellation_state caller = co_await boost::asio::this_coro::cancellation_state;
+    if (caller.cancelled() != none) of->cancel();
+    if (!of->end_call()) {
+        // Awaiting a coroutine throws where the caller has cancelled already.
+        const bool throws = co_await boost::asio::this_coro::throw_if_cancelled();
+        co_await boost::asio::this_coro::throw_if_cancelled(false);
+        co_await await_extras(of);
+        co_await boost::asio::this_coro::throw_if_cancelled(throws);
+        caller = co_await boost::asio::this_coro::cancellation_state;
     }
 
-    std::optional<outcome_of<result>> failure;
-    for (unsigned n = 0;;) {
-        failure = co_await run_branch<Course>(of, n, attempt);
-        if (!failure || !is_worth_another(*failure, handle<>{}(*failure), false)) break;
-        n = of->take_extra();
-        if (n == 0) break;
-    }
-    for (alarm& each : of->alarms)
-        each.stop();
-    const boost::asio::cancellation_state before = co_await boost::asio::this_coro::cancellation_state;
-    if (before.cancelled() != boost::asio::cancellation_type::none) of->decide();
-    co_await await_extras(of);
-
-    if (of->winner()) {
+    if (of->winner())
         call.nested().outcome() = *std::move(of->winner());
-    } else {
-        const boost::asio::cancellation_state caller = co_await boost::asio::this_coro::cancellation_state;
-        if (!failure || caller.cancelled() != boost::asio::cancellation_type::none) co_return step::fork;
-        call.nested().outcome() = *std::move(failure);
-    }
-    co_return call.nested().forked(of->told);
+    else if (last)
+        call.nested().outcome() = *std::move(last);
+    if (!of->winner() && caller.cancelled() != none) co_return step::fork;
+    co_return call.nested().forked(of->told, of->numbers.load());
 }
 
 } // namespace keel::detail

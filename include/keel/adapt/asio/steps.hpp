@@ -53,9 +53,10 @@ class steps {
         walk_.outcome().reject(errc::timed_out);
         return next(walk_.ended());
     }
-    /// `outcome()` has become what came of the fork.
-    step forked(const context& told) {
+    /// `outcome()` has become what came of the fork, up to attempt `number`.
+    step forked(const context& told, std::uint32_t number) {
         end_attempt(told);
+        walk_.of().attempt = number;
         return next(walk_.ended());
     }
     outcome_of<R>& outcome() noexcept { return walk_.outcome(); }
