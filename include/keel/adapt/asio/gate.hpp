@@ -216,16 +216,14 @@ class gate {
     static constexpr unsigned outlives = 1;
     static constexpr unsigned one_work = 2;
 
-    // Threads may come here in another order than they have counted.
+    // Threads may come here in another order than they have counted. What goes is destroyed without the lock: it may be
+    // the work of an attempt around this one.
     void hold(int more) noexcept {
-        // Made and destroyed without the lock: each may lock a gate around this one.
-        boost::asio::any_io_executor work =
-            boost::asio::prefer(inner_, boost::asio::execution::outstanding_work.tracked);
-        boost::asio::any_io_executor before;
+        boost::asio::any_io_executor other;
+        if (more > 0) other = boost::asio::prefer(inner_, boost::asio::execution::outstanding_work.tracked);
         const std::scoped_lock lock(held_mutex_);
         held_ += more;
-        before.swap(held_work_);
-        if (held_ > 0) held_work_.swap(work);
+        if (held_ == (more > 0 ? 1 : 0)) std::swap(held_work_, other);
     }
 
     static constexpr std::size_t room_for_wait = 256;
