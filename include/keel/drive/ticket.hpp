@@ -31,6 +31,12 @@ struct again {
     constexpr explicit operator bool() const noexcept { return wanted; }
 };
 
+// At -O1 GCC 12 does not see that what `express_` holds is only used where the phase says that there is something.
+#pragma GCC diagnostic push
+#if !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+
 /// A call that is driven by hand: `p.begin()` of a pipeline, which must outlive it. Allocates nothing, unless a
 /// function of a policy's throws.
 ///
@@ -220,5 +226,7 @@ class [[nodiscard]] ticket {
     detail::room<express> express_;
     room paused_;
 };
+
+#pragma GCC diagnostic pop
 
 } // namespace keel
