@@ -35,6 +35,11 @@ class watched_gate {
         ++asked_;
         gate_->cancel(canceller::caller, cancellation_type::terminal);
     }
+    /// The next cancellation asks for another one.
+    void cancel_twice() {
+        asks_again_ = true;
+        cancel();
+    }
     template <class Inside>
     void run_section(const Inside& inside) {
         const gate::section now(gate_);
@@ -69,6 +74,7 @@ class watched_gate {
         if (is_closed_) ++too_late_;
         if (t != cancellation_type::terminal) ++wrong_types_;
         seen_ = asked_.load();
+        if (asks_again_.exchange(false)) cancel();
         std::this_thread::yield();
         {
             const gate::section nested(gate_); // a coroutine may go on within its cancellation
@@ -80,7 +86,7 @@ class watched_gate {
     gate::ref gate_;
     std::atomic<long> asked_{0}, seen_{0}, overlaps_{0}, too_late_{0}, wrong_types_{0};
     std::atomic<int> sections_{0};
-    std::atomic<bool> performs_{false}, is_closed_{false};
+    std::atomic<bool> performs_{false}, is_closed_{false}, asks_again_{false};
 };
 
 } // namespace
@@ -135,6 +141,8 @@ TEST_CASE("a gate that is taken again has forgotten all that was") {
         CHECK(g.seen() == 0);
         g.run_section([&](gate&) { g.cancel(); });
         CHECK(g.seen() == 1);
+        g.cancel_twice();
+        CHECK(g.seen() == 3);
         if (round % 2 == 0) g.close();
     }
 }
