@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "guard.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <system_error>
+#include <vector>
+
+// Times are such that everything happens: deadlines pass, circuits open and close, lines form. Leases are such that
+// none ends: a probe that is lost stays lost.
+
+namespace soak {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto ask = [](call& made, connection& over) { return try_once(attempt(made), over); };
+constexpr auto ask_or_throw = [](call& made, connection& over) { return try_or_throw(attempt(made), over); };
+std::error_code error_of(const connection::answer& a) { return a ? std::error_code() : a.error(); }
+
+/// A budget for retries, a circuit over a number of calls, the cached clock.
+class budgeted : public guard {
+  public:
+    budgeted()
+      : guard("budgeted") {}
+    boost::asio::awaitable<std::error_code> make(call& made, connection& over) override {
+        co_return error_of(co_await keel::async(pipeline_, ask, std::ref(made), std::ref(over)));
+    }
+    void check_recovery(checks& c) override { closes(c, pipeline_, pipeline_.circuit()); }
+
+  private:
+    void check_policies(checks& c) override {
+        circuit_counts_results(c, pipeline_.circuit());
+        budget_is_kept(c, budget);
+    }
+
+    static inline constinit keel::retry_budget budget{{.max_tokens = 50, .ratio = 0.2}};
+    static constexpr auto chain =
+        keel::timeout(60ms) |
+        keel::retry<keel::exp_jitter>({.attempts = 3, .backoff = {.base = 1ms, .cap = 5ms}, .budget = &budget}) |
+        keel::breaker<keel::sliding_window>(
+            {.window = {.calls = 50}, .minimum_calls = 10, .open_for = 20ms, .half_open_max_wait = 1h});
+    keel::static_pipeline<chain, keel::cached_clock> pipeline_;
+};
+
+/// A bulkhead with a line, deadlines for each attempt and for all. The function throws.
+class lined : public guard {
+  public:
+    lined()
+      : guard("lined") {}
+    boost::asio::awaitable<std::error_code> make(call& made, connection& over) override {
+        co_await keel::async(pipeline_, ask_or_throw, std::ref(made), std::ref(over));
+        co_return std::error_code();
+    }
+
+  private:
+    void check_policies(checks& c) override {
+        at_most_at_once(c, 3);
+        no_permits_out(c, pipeline_.get<"permits">());
+    }
+
+    static constexpr auto chain =
+        keel::timeout(80ms) | keel::retry<keel::exp_jitter>({.attempts = 3, .backoff = {.base = 1ms, .cap = 5ms}}) |
+        keel::timeout(25ms) | keel::named<"permits">(keel::bulkhead({.permits = 3, .max_wait = 10ms}));
+    keel::static_pipeline<chain> pipeline_;
+};
+
+/// Two pipelines with one bulkhead, and one circuit over a span of time.
+class sharing : public guard {
+  public:
+    sharing()
+      : guard("sharing") {}
+    boost::asio::awaitable<std::error_code> make(call& made, connection& over) override {
+        if (turn_++ % 2 == 0) {
+            co_await keel::async(once_, ask_or_throw, std::ref(made), std::ref(over));
+            co_return std::error_code();
+        }
+        co_return error_of(co_await keel::async(twice_, ask, std::ref(made), std::ref(over)));
+    }
+    void check_recovery(checks& c) override { closes(c, once_, circuit); }
+
+  private:
+    void check_policies(checks& c) override {
+        at_most_at_once(c, 4);
+        no_permits_out(c, permits);
+        circuit_counts_results(c, circuit);
+    }
+
+    static inline constinit keel::shared_bulkhead<> permits{{.permits = 4, .max_wait = 5ms}};
+    static inline constinit keel::circuit<keel::sliding_time_window> circuit{
+        {.window = {.span = 500ms}, .minimum_calls = 10, .open_for = 20ms, .half_open_max_wait = 1h}};
+    static constexpr auto once = keel::timeout(50ms) | keel::through(permits) | keel::through(circuit);
+    static constexpr auto twice = keel::timeout(50ms) |
+                                  keel::retry<keel::constant>({.attempts = 2, .backoff = {.every = 2ms}}) |
+                                  keel::through(permits) | keel::through(circuit);
+    keel::static_pipeline<once> once_;
+    keel::static_pipeline<twice> twice_;
+    std::atomic<unsigned> turn_{0};
+};
+
+/// A rate, for which calls wait.
+class paced : public guard {
+  public:
+    paced()
+      : guard("paced") {}
+    boost::asio::awaitable<std::error_code> make(call& made, connection& over) override {
+        co_return error_of(co_await keel::async(pipeline_, ask, std::ref(made), std::ref(over)));
+    }
+
+  private:
+    void check_policies(checks& c) override {
+        const std::chrono::duration<double> lasted = keel::steady_clock::now() - began_;
+        c.at_most(name() + ": no more attempts than the rate allows", double(calls.attempts),
+                  limit.burst + limit.rate * lasted.count());
+    }
+
+    const keel::time_point began_ = keel::steady_clock::now();
+    static constexpr keel::gcra limit{.rate = 500, .burst = 10, .max_wait = 10ms};
+    static constexpr auto chain = keel::timeout(50ms) |
+                                  keel::retry<keel::exp_jitter>({.attempts = 2, .backoff = {.base = 1ms}}) |
+                                  keel::rate_limit(limit);
+    keel::static_pipeline<chain> pipeline_;
+};
+
+/// What leaves calls out when it goes badly: on this side by a throttle, and by a limit that adapts.
+class shed : public guard {
+  public:
+    shed()
+      : guard("shed") {}
+    boost::asio::awaitable<std::error_code> make(call& made, connection& over) override {
+        co_await keel::async(pipeline_, ask_or_throw, std::ref(made), std::ref(over));
+        co_return std::error_code();
+    }
+
+  private:
+    void check_policies(checks& c) override {
+        at_most_at_once(c, most);
+        const auto& limited = pipeline_.get<"limit">();
+        no_permits_out(c, limited);
+        c.at_most(name() + ": the limit is at least the least", 1, limited.limit());
+        c.at_most(name() + ": the limit is at most the most", limited.limit(), most);
+        const keel::throttle_stats t = pipeline_.get<"throttle">().stats();
+        c.equal(name() + ": the throttle's accepts are the successes", t.accepts, calls.succeeded);
+        c.equal(name() + ": its requests are those, the failures, and what it has left out", t.requests,
+                calls.succeeded + calls.failed + calls.of(keel::errc::timed_out) + calls.of(keel::errc::throttled));
+    }
+
+    static constexpr int most = 16;
+    static constexpr auto chain =
+        keel::named<"throttle">(keel::throttle({.k = 1.5, .span = 20h, .max_probability = 0.5})) |
+        keel::named<"limit">(keel::limit<keel::aimd>(
+            {.min = 1, .initial = 4, .max = most, .window = 50ms, .strategy = {.backoff = 0.7}})) |
+        keel::timeout(40ms);
+    keel::static_pipeline<chain> pipeline_;
+};
+
+/// A fallback that answers for all, also for what chaos injects.
+class answering : public guard {
+  public:
+    answering()
+      : guard("answering") {}
+    boost::asio::awaitable<std::error_code> make(call& made, connection& over) override {
+        const unsigned answer = co_await keel::async(pipeline_, ask_or_throw, std::ref(made), std::ref(over));
+        if (answer == 0) ++seen_;
+        co_return std::error_code();
+    }
+
+  private:
+    void check_policies(checks& c) override {
+        c.equal(name() + ": each answer of the fallback is one that a caller got", answered, seen_);
+        c.equal(name() + ": calls that did not succeed were cancelled or destroyed", calls.calls - calls.succeeded,
+                calls.cancelled + calls.destroyed);
+        c.equal(name() + ": each injected fault is one that the fallback was told", pipeline_.get<"fault">().injected(),
+                injected);
+    }
+
+    static inline constinit ledger::count answered{0}, injected{0};
+    static constexpr auto chain = keel::fallback([](const keel::failure& why) {
+                                      ++answered;
+                                      injected += why == keel::errc::injected;
+                                      return 0U;
+                                  }) |
+                                  keel::timeout(30ms) | keel::chaos({.rate = 0.1}).latency(3ms) |
+                                  keel::named<"fault">(keel::chaos({.rate = 0.05}).fault());
+    keel::static_pipeline<chain> pipeline_;
+    ledger::count seen_{0};
+};
+
+/// One pipeline within another's attempts: they share the retries, and the deadline.
+class nested : public guard {
+  public:
+    nested()
+      : guard("nested") {}
+    boost::asio::awaitable<std::error_code> make(call& made, connection& over) override {
+        const auto attempt_of_outer = [this, &made, &over](const keel::context& c) {
+            return keel::async(inner_, c, ask, std::ref(made), std::ref(over));
+        };
+        const connection::answer a = co_await keel::async(outer_, attempt_of_outer);
+        if (made.attempts() > 2) too_many_ = true;
+        co_return error_of(a);
+    }
+    void check_recovery(checks& c) override { closes(c, inner_, inner_.circuit()); }
+
+  private:
+    void check_policies(checks& c) override {
+        at_most_at_once(c, 6);
+        no_permits_out(c, inner_.get<"permits">());
+        c.hold(name() + ": no call makes more attempts than the retries of the outer one allow", !too_many_);
+    }
+
+    static constexpr auto outer =
+        keel::timeout(70ms) | keel::retry<keel::exp_jitter>({.attempts = 2, .backoff = {.base = 1ms}});
+    static constexpr auto inner = keel::timeout(30ms) |
+                                  keel::retry<keel::exp_jitter>({.attempts = 3, .backoff = {.base = 1ms}}) |
+                                  keel::named<"permits">(keel::bulkhead({.permits = 6, .max_wait = 5ms})) |
+                                  keel::breaker<keel::consecutive_failures>(
+                                      {.window = {.failures = 8}, .open_for = 20ms, .half_open_max_wait = 1h});
+    keel::static_pipeline<outer> outer_;
+    keel::static_pipeline<inner> inner_;
+    std::atomic<bool> too_many_{false};
+};
+
+/// Attempts that run beside one another, each over a connection of its own.
+class hedged : public guard {
+  public:
+    hedged()
+      : guard("hedged") {}
+    boost::asio::awaitable<std::error_code> make(call& made, connection& over) override {
+        const auto ask_alone = [&made, on = co_await boost::asio::this_coro::executor, to = over.server()] {
+            return try_alone(attempt(made), on, to);
+        };
+        co_return error_of(co_await keel::async(pipeline_, ask_alone));
+    }
+    void check_recovery(checks& c) override { closes(c, pipeline_, pipeline_.circuit()); }
+
+  private:
+    static boost::asio::awaitable<connection::answer> try_alone(attempt made, boost::asio::any_io_executor on,
+                                                                boost::asio::ip::tcp::endpoint to) {
+        connection alone(on, to);
+        co_return co_await try_once(std::move(made), alone);
+    }
+    void check_policies(checks& c) override {
+        at_most_at_once(c, 8);
+        no_permits_out(c, pipeline_.get<"permits">());
+        circuit_counts_attempts(c, pipeline_.circuit());
+        budget_is_kept(c, budget);
+        const auto& hedge = pipeline_.get<"hedge">();
+        c.at_most(name() + ": no more have won than were started", double(hedge.won()), double(hedge.started()));
+    }
+
+    static inline constinit keel::retry_budget budget{{.max_tokens = 100, .ratio = 0.5}};
+    static constexpr auto chain =
+        keel::timeout(60ms) | keel::named<"hedge">(keel::hedge({.delay = 4ms, .extra = 2, .budget = &budget})) |
+        keel::named<"permits">(keel::bulkhead({.permits = 8, .max_wait = 5ms})) |
+        keel::breaker<keel::sliding_window>(
+            {.window = {.calls = 50}, .minimum_calls = 10, .open_for = 20ms, .half_open_max_wait = 1h});
+    keel::static_pipeline<chain> pipeline_;
+};
+
+} // namespace
+
+std::vector<std::unique_ptr<guard>> all_guards() {
+    std::vector<std::unique_ptr<guard>> all;
+    const auto add = [&]<class... Guards>() { (all.push_back(std::make_unique<Guards>()), ...); };
+    add.operator()<budgeted, lined, sharing, paced, shed, answering, nested, hedged>();
+    return all;
+}
+
+} // namespace soak
