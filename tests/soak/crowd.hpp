@@ -47,14 +47,14 @@ class crowd {
       , server_(server) {
         std::mt19937_64 random(seed);
         const unsigned threads = 1 + static_cast<unsigned>(random() % 3);
-        for (unsigned i = 0; i < 24; ++i) {
+        for (unsigned i = 0; i < 48; ++i) {
             boost::asio::any_io_executor on = context_.get_executor();
             if (i % 3 == 0) on = boost::asio::make_strand(context_);
             if (i % 3 == 1) on = boost::asio::make_strand(on);
             const bool is_serial = i % 3 < 2 || threads == 1;
             boost::asio::co_spawn(on, call_on_and_on(random(), is_serial), boost::asio::detached);
         }
-        for (unsigned i = 0; i < 6; ++i) {
+        for (unsigned i = 0; i < 8; ++i) {
             const auto strand = boost::asio::make_strand(context_);
             std::make_shared<hand>(guards_.for_both, checks_, strand, server_, is_over_, random())->begin();
         }
@@ -88,7 +88,7 @@ class crowd {
                 co_await call_and_cancel(g, over, random());
             else
                 co_await call_once(g, over);
-            pause.expires_after(std::chrono::microseconds(random() % 2000));
+            pause.expires_after(std::chrono::microseconds(random() % 1000));
             co_await pause.async_wait(boost::asio::use_awaitable);
         }
     }

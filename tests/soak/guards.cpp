@@ -150,9 +150,9 @@ class shed : public guard {
 
     static constexpr int most = 16;
     static constexpr auto chain =
-        keel::named<"throttle">(keel::throttle({.k = 1.5, .span = 20h, .max_probability = 0.5})) |
+        keel::named<"throttle">(keel::throttle({.k = 1.1, .span = 20h, .max_probability = 0.3})) |
         keel::named<"limit">(keel::limit<keel::aimd>(
-            {.min = 1, .initial = 4, .max = most, .window = 50ms, .strategy = {.backoff = 0.7}})) |
+            {.min = 1, .initial = 8, .max = most, .window = 50ms, .failure_rate = 0.3, .strategy = {.backoff = 0.7}})) |
         keel::timeout(40ms);
     keel::static_pipeline<chain> pipeline_;
 };
@@ -223,6 +223,34 @@ class nested : public guard {
     std::atomic<bool> too_many_{false};
 };
 
+/// Deadlines so near that they often pass just when the answer comes, however fast all this runs.
+class hasty : public guard {
+  public:
+    hasty()
+      : guard("hasty") {}
+    boost::asio::awaitable<std::error_code> make(call& made, connection& over) override {
+        const unsigned turn = turn_++ % 3;
+        if (turn == 0) co_return error_of(co_await keel::async(soon_, ask, std::ref(made), std::ref(over)));
+        if (turn == 1) co_return error_of(co_await keel::async(later_, ask, std::ref(made), std::ref(over)));
+        co_return error_of(co_await keel::async(late_, ask, std::ref(made), std::ref(over)));
+    }
+
+  private:
+    void check_policies(checks& c) override {
+        at_most_at_once(c, 24);
+        no_permits_out(c, permits);
+    }
+
+    static inline constinit keel::shared_bulkhead<> permits{{.permits = 24}};
+    static constexpr auto soon = keel::timeout(300us) | keel::through(permits);
+    static constexpr auto later = keel::timeout(1ms) | keel::through(permits);
+    static constexpr auto late = keel::timeout(4ms) | keel::through(permits);
+    keel::static_pipeline<soon> soon_;
+    keel::static_pipeline<later> later_;
+    keel::static_pipeline<late> late_;
+    std::atomic<unsigned> turn_{0};
+};
+
 /// Attempts that run beside one another, each over a connection of its own.
 class hedged : public guard {
   public:
@@ -265,7 +293,7 @@ class hedged : public guard {
 std::vector<std::unique_ptr<guard>> all_guards() {
     std::vector<std::unique_ptr<guard>> all;
     const auto add = [&]<class... Guards>() { (all.push_back(std::make_unique<Guards>()), ...); };
-    add.operator()<budgeted, lined, sharing, paced, shed, answering, nested, hedged>();
+    add.operator()<budgeted, lined, sharing, paced, shed, answering, nested, hasty, hedged>();
     return all;
 }
 

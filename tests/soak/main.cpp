@@ -20,16 +20,23 @@
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
-#include <iterator>
 #include <optional>
 #include <random>
+#include <string>
+#include <system_error>
 #include <thread>
 
 namespace {
 
-std::uint64_t open_files() {
-    using each = std::filesystem::directory_iterator;
-    return static_cast<std::uint64_t>(std::distance(each("/proc/self/fd"), each()));
+/// Sockets, and what an io_context waits with. Sanitizers open other files.
+std::uint64_t open_by_asio() {
+    std::uint64_t found = 0;
+    for (const auto& file : std::filesystem::directory_iterator("/proc/self/fd")) {
+        std::error_code closed; // the folder itself
+        const std::string what = std::filesystem::read_symlink(file, closed);
+        found += what.starts_with("socket:") || what.starts_with("anon_inode:");
+    }
+    return found;
 }
 
 void print(const soak::guard& g) {
@@ -53,7 +60,7 @@ int main(int argc, char** argv) {
     std::mt19937_64 random(seed);
 
     soak::checks checks;
-    const std::uint64_t open_before = open_files();
+    const std::uint64_t open_before = open_by_asio();
     {
         const keel::ticker ticks;
         soak::server server(random());
@@ -78,6 +85,6 @@ int main(int argc, char** argv) {
         server.stop();
         std::cout << server.account() << std::endl;
     }
-    checks.equal("no file is left open", open_files(), open_before);
+    checks.equal("no socket is left open", open_by_asio(), open_before);
     return checks.end();
 }
