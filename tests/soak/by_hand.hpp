@@ -35,11 +35,7 @@ class both_ways : public guard {
   public:
     both_ways()
       : guard("both ways") {}
-    boost::asio::awaitable<std::error_code> make(call& made, connection& over) override {
-        const auto ask = [&] { return try_once(attempt(made), over); };
-        const connection::answer a = co_await keel::async(pipeline, ask);
-        co_return a ? std::error_code() : a.error();
-    }
+    outcome make(call& made, connection& over) override { return returning(pipeline, made, over); }
     void check_recovery(checks& c) override { closes(c, pipeline, pipeline.circuit()); }
 
     keel::static_pipeline<chain> pipeline;

@@ -18,6 +18,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <system_error>
@@ -29,6 +30,9 @@ namespace soak {
 /// A pipeline in front of the server, and what must hold of it.
 class guard {
   public:
+    /// What went wrong, if it did.
+    using outcome = boost::asio::awaitable<std::error_code>;
+
     explicit guard(std::string name)
       : name_(std::move(name)) {}
     guard(const guard&) = delete;
@@ -36,7 +40,7 @@ class guard {
     virtual ~guard() = default;
 
     /// Makes one call. Says what went wrong, or throws it.
-    virtual boost::asio::awaitable<std::error_code> make(call& made, connection& over) = 0;
+    virtual outcome make(call& made, connection& over) = 0;
 
     /// While no call is under way.
     void check(checks& c) {
@@ -131,6 +135,22 @@ inline boost::asio::awaitable<unsigned> try_or_throw(attempt made, connection& o
     if (!a) throw boost::system::system_error(a.error());
     made.answered();
     co_return *a;
+}
+
+/// By a function that returns its errors, and by one that throws them.
+inline constexpr auto ask = [](call& made, connection& over) { return try_once(attempt(made), over); };
+inline constexpr auto ask_or_throw = [](call& made, connection& over) { return try_or_throw(attempt(made), over); };
+
+inline std::error_code error_of(const connection::answer& a) { return a ? std::error_code() : a.error(); }
+
+template <class Pipeline>
+guard::outcome returning(Pipeline& p, call& made, connection& over) {
+    co_return error_of(co_await keel::async(p, ask, std::ref(made), std::ref(over)));
+}
+template <class Pipeline>
+guard::outcome throwing(Pipeline& p, call& made, connection& over) {
+    co_await keel::async(p, ask_or_throw, std::ref(made), std::ref(over));
+    co_return std::error_code();
 }
 
 } // namespace soak

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "guard.hpp"
+#include "guards_of_several.hpp"
 
 #include <atomic>
 #include <chrono>
-#include <functional>
 #include <memory>
-#include <system_error>
 #include <vector>
 
 // Times are such that everything happens: deadlines pass, circuits open and close, lines form. Leases are such that
@@ -17,18 +16,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto ask = [](call& made, connection& over) { return try_once(attempt(made), over); };
-constexpr auto ask_or_throw = [](call& made, connection& over) { return try_or_throw(attempt(made), over); };
-std::error_code error_of(const connection::answer& a) { return a ? std::error_code() : a.error(); }
-
 /// A budget for retries, a circuit over a number of calls, the cached clock.
 class budgeted : public guard {
   public:
     budgeted()
       : guard("budgeted") {}
-    boost::asio::awaitable<std::error_code> make(call& made, connection& over) override {
-        co_return error_of(co_await keel::async(pipeline_, ask, std::ref(made), std::ref(over)));
-    }
+    outcome make(call& made, connection& over) override { return returning(pipeline_, made, over); }
     void check_recovery(checks& c) override { closes(c, pipeline_, pipeline_.circuit()); }
 
   private:
@@ -51,10 +44,7 @@ class lined : public guard {
   public:
     lined()
       : guard("lined") {}
-    boost::asio::awaitable<std::error_code> make(call& made, connection& over) override {
-        co_await keel::async(pipeline_, ask_or_throw, std::ref(made), std::ref(over));
-        co_return std::error_code();
-    }
+    outcome make(call& made, connection& over) override { return throwing(pipeline_, made, over); }
 
   private:
     void check_policies(checks& c) override {
@@ -73,12 +63,8 @@ class sharing : public guard {
   public:
     sharing()
       : guard("sharing") {}
-    boost::asio::awaitable<std::error_code> make(call& made, connection& over) override {
-        if (turn_++ % 2 == 0) {
-            co_await keel::async(once_, ask_or_throw, std::ref(made), std::ref(over));
-            co_return std::error_code();
-        }
-        co_return error_of(co_await keel::async(twice_, ask, std::ref(made), std::ref(over)));
+    outcome make(call& made, connection& over) override {
+        return turn_++ % 2 == 0 ? throwing(once_, made, over) : returning(twice_, made, over);
     }
     void check_recovery(checks& c) override { closes(c, once_, circuit); }
 
@@ -106,9 +92,7 @@ class paced : public guard {
   public:
     paced()
       : guard("paced") {}
-    boost::asio::awaitable<std::error_code> make(call& made, connection& over) override {
-        co_return error_of(co_await keel::async(pipeline_, ask, std::ref(made), std::ref(over)));
-    }
+    outcome make(call& made, connection& over) override { return returning(pipeline_, made, over); }
 
   private:
     void check_policies(checks& c) override {
@@ -130,10 +114,7 @@ class shed : public guard {
   public:
     shed()
       : guard("shed") {}
-    boost::asio::awaitable<std::error_code> make(call& made, connection& over) override {
-        co_await keel::async(pipeline_, ask_or_throw, std::ref(made), std::ref(over));
-        co_return std::error_code();
-    }
+    outcome make(call& made, connection& over) override { return throwing(pipeline_, made, over); }
 
   private:
     void check_policies(checks& c) override {
@@ -162,7 +143,7 @@ class answering : public guard {
   public:
     answering()
       : guard("answering") {}
-    boost::asio::awaitable<std::error_code> make(call& made, connection& over) override {
+    outcome make(call& made, connection& over) override {
         const unsigned answer = co_await keel::async(pipeline_, ask_or_throw, std::ref(made), std::ref(over));
         if (answer == 0) ++seen_;
         co_return std::error_code();
@@ -189,50 +170,15 @@ class answering : public guard {
     ledger::count seen_{0};
 };
 
-/// One pipeline within another's attempts: they share the retries, and the deadline.
-class nested : public guard {
-  public:
-    nested()
-      : guard("nested") {}
-    boost::asio::awaitable<std::error_code> make(call& made, connection& over) override {
-        const auto attempt_of_outer = [this, &made, &over](const keel::context& c) {
-            return keel::async(inner_, c, ask, std::ref(made), std::ref(over));
-        };
-        const connection::answer a = co_await keel::async(outer_, attempt_of_outer);
-        if (made.attempts() > 2) too_many_ = true;
-        co_return error_of(a);
-    }
-    void check_recovery(checks& c) override { closes(c, inner_, inner_.circuit()); }
-
-  private:
-    void check_policies(checks& c) override {
-        at_most_at_once(c, 6);
-        no_permits_out(c, inner_.get<"permits">());
-        c.hold(name() + ": no call makes more attempts than the retries of the outer one allow", !too_many_);
-    }
-
-    static constexpr auto outer =
-        keel::timeout(70ms) | keel::retry<keel::exp_jitter>({.attempts = 2, .backoff = {.base = 1ms}});
-    static constexpr auto inner = keel::timeout(30ms) |
-                                  keel::retry<keel::exp_jitter>({.attempts = 3, .backoff = {.base = 1ms}}) |
-                                  keel::named<"permits">(keel::bulkhead({.permits = 6, .max_wait = 5ms})) |
-                                  keel::breaker<keel::consecutive_failures>(
-                                      {.window = {.failures = 8}, .open_for = 20ms, .half_open_max_wait = 1h});
-    keel::static_pipeline<outer> outer_;
-    keel::static_pipeline<inner> inner_;
-    std::atomic<bool> too_many_{false};
-};
-
 /// Deadlines so near that they often pass just when the answer comes, however fast all this runs.
 class hasty : public guard {
   public:
     hasty()
       : guard("hasty") {}
-    boost::asio::awaitable<std::error_code> make(call& made, connection& over) override {
+    outcome make(call& made, connection& over) override {
         const unsigned turn = turn_++ % 3;
-        if (turn == 0) co_return error_of(co_await keel::async(soon_, ask, std::ref(made), std::ref(over)));
-        if (turn == 1) co_return error_of(co_await keel::async(later_, ask, std::ref(made), std::ref(over)));
-        co_return error_of(co_await keel::async(late_, ask, std::ref(made), std::ref(over)));
+        if (turn == 0) return returning(soon_, made, over);
+        return turn == 1 ? returning(later_, made, over) : throwing(late_, made, over);
     }
 
   private:
@@ -249,43 +195,6 @@ class hasty : public guard {
     keel::static_pipeline<later> later_;
     keel::static_pipeline<late> late_;
     std::atomic<unsigned> turn_{0};
-};
-
-/// Attempts that run beside one another, each over a connection of its own.
-class hedged : public guard {
-  public:
-    hedged()
-      : guard("hedged") {}
-    boost::asio::awaitable<std::error_code> make(call& made, connection& over) override {
-        const auto ask_alone = [&made, on = co_await boost::asio::this_coro::executor, to = over.server()] {
-            return try_alone(attempt(made), on, to);
-        };
-        co_return error_of(co_await keel::async(pipeline_, ask_alone));
-    }
-    void check_recovery(checks& c) override { closes(c, pipeline_, pipeline_.circuit()); }
-
-  private:
-    static boost::asio::awaitable<connection::answer> try_alone(attempt made, boost::asio::any_io_executor on,
-                                                                boost::asio::ip::tcp::endpoint to) {
-        connection alone(on, to);
-        co_return co_await try_once(std::move(made), alone);
-    }
-    void check_policies(checks& c) override {
-        at_most_at_once(c, 8);
-        no_permits_out(c, pipeline_.get<"permits">());
-        circuit_counts_attempts(c, pipeline_.circuit());
-        budget_is_kept(c, budget);
-        const auto& hedge = pipeline_.get<"hedge">();
-        c.at_most(name() + ": no more have won than were started", double(hedge.won()), double(hedge.started()));
-    }
-
-    static inline constinit keel::retry_budget budget{{.max_tokens = 100, .ratio = 0.5}};
-    static constexpr auto chain =
-        keel::timeout(60ms) | keel::named<"hedge">(keel::hedge({.delay = 4ms, .extra = 2, .budget = &budget})) |
-        keel::named<"permits">(keel::bulkhead({.permits = 8, .max_wait = 5ms})) |
-        keel::breaker<keel::sliding_window>(
-            {.window = {.calls = 50}, .minimum_calls = 10, .open_for = 20ms, .half_open_max_wait = 1h});
-    keel::static_pipeline<chain> pipeline_;
 };
 
 } // namespace

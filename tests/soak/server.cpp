@@ -93,7 +93,10 @@ asio::awaitable<void> server::serve(tcp::socket from) {
     for (std::string heard;;) {
         const auto [failed, length] =
             co_await asio::async_read_until(from, asio::dynamic_buffer(heard, 64), '\n', quietly);
-        if (failed || !co_await answer(from, heard.substr(0, length))) break;
+        if (failed) break;
+        // A variable: GCC 12 compiles a condition that awaits into something else.
+        const bool goes_on = co_await answer(from, heard.substr(0, length));
+        if (!goes_on) break;
         heard.erase(0, length);
     }
     cut(from);
