@@ -94,6 +94,9 @@ std::vector<story> stories_of_retries() {
         {.name = "who has stopped a call gets no further attempt",
          .chain = [](auto&) { return keel::retry<keel::constant>; },
          .calls = {{.attempts = {fails(2ms)}, .tried = {0ms}, .ended = 2ms, .with = failed(), .stopped_at = 1013us}}},
+        {.name = "who stops a call during a wait gets no further attempt after it",
+         .chain = [](auto&) { return keel::retry<keel::constant>; },
+         .calls = {{.attempts = {fails(1ms)}, .tried = {0ms}, .ended = 11ms, .with = failed(), .stopped_at = 5013us}}},
         {.name = "a refusal by an open circuit is not repeated",
          .chain =
              [](auto&) {

@@ -74,19 +74,15 @@ composed for_hints(Compose);
 struct call;
 
 /// What the function does in one attempt: makes calls itself, one after the other, and ends so long after it began, or
-/// with the last of them.
-struct attempt {
+/// with the last of them. A template only because there is no `call` yet.
+template <class Call>
+struct attempt_with {
     time takes{};
     result ends{};
-    std::vector<call> calls{};
+    std::vector<Call> calls{};
     bool fails_in_time = false; // after the deadline it succeeds, however it was to end
 };
-inline attempt succeeds(time after = {}) { return {.takes = after}; }
-inline attempt fails(time after = {}, std::errc why = std::errc::io_error) {
-    return {.takes = after, .ends = failed(why)};
-}
-inline attempt is_cancelled(time after = {}) { return {.takes = after, .ends = cancelled}; }
-inline attempt throws(time after = {}) { return {.takes = after, .ends = threw}; }
+using attempt = attempt_with<call>;
 
 /// A call, what happens in it, and what is expected of that.
 struct call {
@@ -103,6 +99,13 @@ struct call {
     bool part = false;                // it is part of the attempt that makes it
     std::optional<time> stopped_at{}; // when its caller wants it to end
 };
+
+inline attempt succeeds(time after = {}) { return {.takes = after}; }
+inline attempt fails(time after = {}, std::errc why = std::errc::io_error) {
+    return {.takes = after, .ends = failed(why)};
+}
+inline attempt is_cancelled(time after = {}) { return {.takes = after, .ends = cancelled}; }
+inline attempt throws(time after = {}) { return {.takes = after, .ends = threw}; }
 
 /// A call by somebody else, driven by hand in every column: begins, and ends, while other calls are under way or wait.
 /// If it has to wait, it gives up when it would end.
