@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: BSL-1.0
+
+#include "table.hpp"
+#include "work.hpp"
+
+#include <keel/adapt/asio.hpp>
+#include <keel/keel.hpp>
+
+#include <benchmark/benchmark.h>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/deferred.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/strand.hpp>
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <cstdio>
+#include <mutex>
+#include <stop_token>
+#include <string>
+#include <thread>
+
+namespace asio = boost::asio;
+using asio::awaitable;
+using bench::work;
+
+#if !defined(__OPTIMIZE__) || !defined(NDEBUG)
+#error "the benchmarks mean something only with -O3 -DNDEBUG"
+#endif
+
+namespace {
+
+constexpr const char* flags = "-std=c++23 -O3 -DNDEBUG";
+constexpr const char* raw_call = "co_await of the coroutine";
+constexpr const char* one_fetch_add = "one fetch_add, uncontended";
+constexpr const char* not_suspended = "A coroutine that is not suspended";
+constexpr const char* suspended = "A coroutine that is suspended once, by asio::post";
+
+keel::static_pipeline<keel::retry<keel::exp_jitter> | keel::breaker<keel::sliding_window>> bare;
+keel::static_pipeline<keel::timeout | keel::retry<keel::exp_jitter> | keel::breaker<keel::sliding_window>> bounded;
+
+awaitable<int> at_once(int n) { co_return work(n); }
+awaitable<int> soon(int n) {
+    co_await asio::post(asio::deferred);
+    co_return work(n);
+}
+
+bench::table results;
+
+template <class Call>
+awaitable<void> repeat(benchmark::State& state, Call call) {
+    int n = 1;
+    benchmark::DoNotOptimize(n);
+    for (int i = 0; i < 1000; ++i)
+        co_await call(n);
+    for (auto _ : state) {
+        const int r = co_await call(n);
+        benchmark::DoNotOptimize(r);
+    }
+}
+
+template <class Call>
+void add(const char* group, const std::string& name, Call call) {
+    for (const bool in_strand : {false, true}) {
+        const std::string id =
+            std::string(group == suspended ? "suspended: " : "") + name + (in_strand ? " @strand" : "");
+        results.add({id, group, name, in_strand ? "strand" : "-"});
+        benchmark::RegisterBenchmark(id.c_str(), [call, in_strand](benchmark::State& state) {
+            asio::io_context context;
+            if (in_strand)
+                asio::co_spawn(asio::make_strand(context), repeat(state, call), asio::detached);
+            else
+                asio::co_spawn(context, repeat(state, call), asio::detached);
+            context.run();
+        })->UseRealTime();
+    }
+}
+
+void add_all() {
+    add(not_suspended, raw_call, at_once);
+    add(not_suspended, "through retry<exp_jitter> | breaker<sliding_window>",
+        [](int n) { return keel::async(bare, at_once, n); });
+    add(not_suspended, "through timeout | retry<exp_jitter> | breaker<sliding_window>",
+        [](int n) { return keel::async(bounded, at_once, n); });
+    add(suspended, raw_call, soon);
+    add(suspended, "through retry<exp_jitter> | breaker<sliding_window>",
+        [](int n) { return keel::async(bare, soon, n); });
+    add(suspended, "through timeout | retry<exp_jitter> | breaker<sliding_window>",
+        [](int n) { return keel::async(bounded, soon, n); });
+
+    results.add({one_fetch_add, "To compare with", one_fetch_add, "-"});
+    benchmark::RegisterBenchmark(one_fetch_add, [](benchmark::State& state) {
+        static std::atomic<std::uint64_t> count{0};
+        for (auto _ : state)
+            benchmark::DoNotOptimize(count.fetch_add(1, std::memory_order_relaxed));
+    })->UseRealTime();
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    // As in main.cpp: in a process of one thread some atomics and mutexes cost less.
+    std::mutex mutex;
+    std::condition_variable_any wake;
+    const std::jthread idle([&](std::stop_token stop) {
+        std::unique_lock lock(mutex);
+        wake.wait(lock, stop, [] { return false; });
+    });
+
+    benchmark::Initialize(&argc, argv);
+    if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
+    add_all();
+    benchmark::RunSpecifiedBenchmarks(&results);
+    results.print(raw_call, one_fetch_add, flags);
+    benchmark::Shutdown();
+    return results.failed() ? 1 : 0;
+}
