@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 
-// Fetches a page with coroutines on Boost.Asio and Boost.Beast, behind `timeout | retry | breaker | bulkhead`:
+// Fetches a page with coroutines on Boost.Asio and Boost.Beast, behind `timeout | retry | bulkhead | breaker`:
 //
 //     asio_client [--timeout-ms N] [--attempts N] [--failures N] [--open-ms N] [--permits N] HOST PORT TARGET
 //
@@ -64,10 +64,10 @@ int run(std::map<std::string, int>& option, const char* host, const char* port, 
         keel::timeout(milliseconds(option["--timeout-ms"])) |
         keel::retry<keel::exp_jitter>(
             {.attempts = option["--attempts"], .backoff = {.base = milliseconds(1), .cap = milliseconds(20)}}) |
+        keel::bulkhead({.permits = option["--permits"], .max_wait = milliseconds(option["--timeout-ms"])}) |
         keel::breaker<keel::consecutive_failures>({.window = {.failures = option["--failures"]},
                                                    .open_for = milliseconds(option["--open-ms"]),
-                                                   .half_open_calls = 2}) |
-        keel::bulkhead({.permits = option["--permits"], .max_wait = milliseconds(option["--timeout-ms"])})};
+                                                   .half_open_calls = 2})};
 
     asio::io_context context;
     const tcp::endpoint server = *tcp::resolver(context).resolve(host, port).begin();
@@ -93,7 +93,7 @@ int run(std::map<std::string, int>& option, const char* host, const char* port, 
             asio::co_spawn(context, call, asio::detached);
         context.restart();
         context.run();
-        std::cout << calls << " calls, " << attempts << " attempts: ";
+        std::cout << "calls " << calls << ", attempts " << attempts << ": ";
         for (const auto& [what, how_often] : answers)
             std::cout << how_often << " x " << what << ", ";
         std::cout << "the circuit is " << name(p.circuit().state()) << std::endl;

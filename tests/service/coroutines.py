@@ -37,7 +37,7 @@ class Client:
             line = self.lines.get(timeout=PATIENCE)
         except queue.Empty:
             raise RuntimeError("the client says nothing") from None
-        match = re.fullmatch(r"(\d+) calls, (\d+) attempts: ((?:\d+ x [^,]*, )*)the circuit is (\w+)", line or "")
+        match = re.fullmatch(r"calls (\d+), attempts (\d+): ((?:\d+ x [^,]*, )*)the circuit is (\w+)", line or "")
         if match is None:
             raise RuntimeError(f"not an account: {line}")
         answers = {what: int(often) for often, what in re.findall(r"(\d+) x ([^,]*), ", match[3])}

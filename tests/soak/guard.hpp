@@ -45,7 +45,7 @@ class guard {
     /// While no call is under way.
     void check(checks& c) {
         c.equal(name_ + ": every call has ended", calls.calls, calls.ended());
-        c.equal(name_ + ": every attempt has ended", static_cast<std::uint64_t>(calls.running), 0);
+        c.equal(name_ + ": every attempt has ended", calls.running, 0);
         check_policies(c);
     }
     /// The same, and nobody else will make calls.

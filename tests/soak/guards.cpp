@@ -2,8 +2,8 @@
 #include "guard.hpp"
 #include "guards_of_several.hpp"
 
-#include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -84,7 +84,7 @@ class sharing : public guard {
                                   keel::through(permits) | keel::through(circuit);
     keel::static_pipeline<once> once_;
     keel::static_pipeline<twice> twice_;
-    std::atomic<unsigned> turn_{0};
+    count turn_;
 };
 
 /// A rate, for which calls wait.
@@ -145,7 +145,7 @@ class answering : public guard {
       : guard("answering") {}
     outcome make(call& made, connection& over) override {
         const unsigned answer = co_await keel::async(pipeline_, ask_or_throw, std::ref(made), std::ref(over));
-        if (answer == 0) ++seen_;
+        if (answer == 0) seen_++;
         co_return std::error_code();
     }
 
@@ -158,16 +158,16 @@ class answering : public guard {
                 injected);
     }
 
-    static inline constinit ledger::count answered{0}, injected{0};
+    static inline constinit count answered, injected;
     static constexpr auto chain = keel::fallback([](const keel::failure& why) {
-                                      ++answered;
-                                      injected += why == keel::errc::injected;
+                                      answered++;
+                                      if (why == keel::errc::injected) injected++;
                                       return 0U;
                                   }) |
                                   keel::timeout(30ms) | keel::chaos({.rate = 0.1}).latency(3ms) |
                                   keel::named<"fault">(keel::chaos({.rate = 0.05}).fault());
     keel::static_pipeline<chain> pipeline_;
-    ledger::count seen_{0};
+    count seen_;
 };
 
 /// Deadlines so near that they often pass just when the answer comes, however fast all this runs.
@@ -176,7 +176,7 @@ class hasty : public guard {
     hasty()
       : guard("hasty") {}
     outcome make(call& made, connection& over) override {
-        const unsigned turn = turn_++ % 3;
+        const std::uint64_t turn = turn_++ % 3;
         if (turn == 0) return returning(soon_, made, over);
         return turn == 1 ? returning(later_, made, over) : throwing(late_, made, over);
     }
@@ -194,7 +194,7 @@ class hasty : public guard {
     keel::static_pipeline<soon> soon_;
     keel::static_pipeline<later> later_;
     keel::static_pipeline<late> late_;
-    std::atomic<unsigned> turn_{0};
+    count turn_;
 };
 
 } // namespace

@@ -47,22 +47,35 @@ class checks {
     std::map<std::string, bool> held_;
 };
 
+/// Counts, and orders nothing: the sanitizer of threads is to see only what orders the pipelines themselves.
+class count {
+  public:
+    std::uint64_t operator++(int) noexcept { return n_.fetch_add(1, std::memory_order_relaxed); }
+    std::uint64_t operator--(int) noexcept { return n_.fetch_sub(1, std::memory_order_relaxed); }
+    void raise_to(std::uint64_t least) noexcept {
+        std::uint64_t seen = *this;
+        while (seen < least && !n_.compare_exchange_weak(seen, least, std::memory_order_relaxed)) {
+        }
+    }
+    operator std::uint64_t() const noexcept { return n_.load(std::memory_order_relaxed); }
+
+  private:
+    std::atomic<std::uint64_t> n_{0};
+};
+
 /// How the calls of a pipeline have ended, as whoever made them saw it; and its attempts, as the function did.
 struct ledger {
-    using count = std::atomic<std::uint64_t>;
+    count calls, succeeded, failed, cancelled;
+    count destroyed; ///< with the io_context, while they were under way
+    std::array<count, 16> rejected;
+    count tried; ///< calls with an attempt at least
 
-    count calls{0}, succeeded{0}, failed{0}, cancelled{0};
-    count destroyed{0}; ///< with the io_context, while they were under way
-    std::array<count, 16> rejected{};
-    count tried{0}; ///< calls with an attempt at least
+    count attempts, answered, running, most_running;
 
-    count attempts{0}, answered{0};
-    std::atomic<std::int64_t> running{0}, most_running{0};
-
-    std::uint64_t of(keel::errc e) const { return rejected[static_cast<std::size_t>(e)]; }
+    count& of(keel::errc e) { return rejected.at(static_cast<std::size_t>(e)); }
     std::uint64_t ended() const {
         std::uint64_t all = succeeded + failed + cancelled + destroyed;
-        for (const auto& n : rejected)
+        for (const count& n : rejected)
             all += n;
         return all;
     }
@@ -74,34 +87,42 @@ class call {
     call(ledger& of, checks& checked) noexcept
       : ledger_(of)
       , checks_(checked) {
-        ++ledger_.calls;
+        ledger_.calls++;
     }
     call(const call&) = delete;
     call& operator=(const call&) = delete;
     ~call() {
-        if (!is_over_) ++ledger_.destroyed;
+        if (ends_ == 0) ledger_.destroyed++;
     }
 
     /// By the caller, told why it has failed, if it has, and whether somebody has cancelled it.
     void end(std::error_code why, bool was_cancelled) {
-        checks_.hold("a call ends once", !is_over_.exchange(true));
-        checks_.hold("only who cancels a call is told that it was cancelled",
-                     was_cancelled || why != std::errc::operation_canceled);
+        if (ends_++ != 0) checks_.hold(ends_once, false);
+        if (why == std::errc::operation_canceled && !was_cancelled) checks_.hold(is_cancelled_by_caller, false);
         if (!why)
-            ++ledger_.succeeded;
+            ledger_.succeeded++;
         else if (why.category() == keel::category())
-            ++ledger_.rejected.at(static_cast<std::size_t>(why.value()));
+            ledger_.of(static_cast<keel::errc>(why.value()))++;
         else
-            ++(was_cancelled ? ledger_.cancelled : ledger_.failed);
+            (was_cancelled ? ledger_.cancelled : ledger_.failed)++;
     }
     std::uint64_t attempts() const noexcept { return attempts_; }
 
+    /// Looked at in every call, and noted only where it does not hold.
+    static void begin_checks(checks& c) {
+        for (const char* each : {ends_once, is_cancelled_by_caller, makes_no_late_attempts})
+            c.hold(each, true);
+    }
+
   private:
     friend class attempt;
+    static constexpr const char* ends_once = "a call ends once";
+    static constexpr const char* is_cancelled_by_caller = "only who cancels a call is told that it was cancelled";
+    static constexpr const char* makes_no_late_attempts = "a call that has ended makes no attempts";
+
     ledger& ledger_;
     checks& checks_;
-    std::atomic<bool> is_over_{false};
-    ledger::count attempts_{0};
+    count ends_, attempts_;
 };
 
 /// From when the function is invoked until it has ended. May end later than its call, where an io_context is destroyed.
@@ -109,21 +130,18 @@ class attempt {
   public:
     explicit attempt(call& of)
       : ledger_(&of.ledger_) {
-        of.checks_.hold("a call that has ended makes no attempts", !of.is_over_);
-        ledger_->tried += of.attempts_++ == 0;
-        ++ledger_->attempts;
-        const std::int64_t now = ++ledger_->running;
-        std::int64_t most = ledger_->most_running;
-        while (now > most && !ledger_->most_running.compare_exchange_weak(most, now)) {
-        }
+        if (of.ends_ != 0) of.checks_.hold(call::makes_no_late_attempts, false);
+        if (of.attempts_++ == 0) ledger_->tried++;
+        ledger_->attempts++;
+        ledger_->most_running.raise_to(ledger_->running++ + 1);
     }
     attempt(attempt&& from) noexcept
       : ledger_(std::exchange(from.ledger_, nullptr)) {}
     attempt& operator=(attempt&&) = delete;
     ~attempt() {
-        if (ledger_ != nullptr) --ledger_->running;
+        if (ledger_ != nullptr) ledger_->running--;
     }
-    void answered() { ++ledger_->answered; }
+    void answered() { ledger_->answered++; }
 
   private:
     ledger* ledger_;

@@ -20,7 +20,6 @@
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
-#include <optional>
 #include <random>
 #include <string>
 #include <system_error>
@@ -60,6 +59,7 @@ int main(int argc, char** argv) {
     std::mt19937_64 random(seed);
 
     soak::checks checks;
+    soak::call::begin_checks(checks);
     const std::uint64_t open_before = open_by_asio();
     {
         const keel::ticker ticks;
