@@ -160,3 +160,20 @@ TEST_CASE("an error code in an outcome is a success exactly if it is none") {
     CHECK(o.returned());
     CHECK(!o.succeeded());
 }
+
+TEST_CASE("a result has the retry-after that its driver hints at, and what takes its place has none") {
+    outcome_of<std::error_code> o;
+    const auto fails = [] { return std::make_error_code(std::errc::io_error); };
+    o.emplace(fails);
+    CHECK(o.retry_after() == 0ns);
+    o.hint(5ns);
+    CHECK(o.retry_after() == 5ns);
+    o.emplace(fails);
+    CHECK(o.retry_after() == 0ns);
+    o.refuse(errc::rate_limited, 7ns);
+    o.emplace(fails);
+    CHECK(o.retry_after() == 0ns);
+    o.hint(5ns);
+    o.threw(std::make_exception_ptr(1));
+    CHECK(o.retry_after() == 0ns);
+}

@@ -3,7 +3,9 @@
 
 #include "macros.hpp"
 
+#include <cstring>
 #include <memory>
+#include <type_traits>
 #include <utility>
 
 namespace keel::detail {
@@ -23,6 +25,16 @@ union room {
     KEEL_ALWAYS_INLINE void take(room& from) noexcept {
         std::construct_at(&object, std::move(from.object));
         std::destroy_at(&from.object);
+    }
+
+    /// The same where `from` may hold nothing.
+    KEEL_ALWAYS_INLINE void take_if(bool holds, room& from) noexcept {
+        // All bytes in any case: GCC 12 does not see that what is set and what is read depend on the same thing, and
+        // warns that something may be uninitialized.
+        if constexpr (std::is_trivially_copyable_v<T>)
+            std::memcpy(static_cast<void*>(this), &from, sizeof(*this));
+        else if (holds)
+            take(from);
     }
 
     T object;

@@ -79,9 +79,8 @@ class [[nodiscard]] ticket {
     KEEL_ALWAYS_INLINE ticket(ticket&& from) noexcept
       : pipeline_(from.pipeline_)
       , phase_(std::exchange(from.phase_, phase::over)) {
-        if (phase_ == phase::express) [[likely]]
-            express_.take(from.express_);
-        else if (pauses())
+        express_.take_if(phase_ == phase::express, from.express_);
+        if (pauses()) [[unlikely]]
             paused_.take(from.paused_);
     }
     KEEL_ALWAYS_INLINE ticket& operator=(ticket&& from) noexcept {

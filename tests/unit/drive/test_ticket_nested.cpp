@@ -75,15 +75,24 @@ TEST_CASE("what a fallback calls inside of an attempt takes its retries from the
     keel::manual_clock clock;
     keel::pipeline inner{keel::retry<keel::constant>({.attempts = 9, .backoff = {.every = 0ms}}), clock};
     int asked = 0;
-    keel::pipeline p{thrice | keel::fallback([&](const keel::failure&, const keel::context& c) {
-                                  return inner(c, [&]() -> std::expected<void, std::error_code> {
-                                      ++asked;
-                                      return std::unexpected(io_error);
-                                  });
-                              }).failing_if([](const std::error_code& e) { return e == io_error; }),
+    constexpr auto five_times = keel::retry<keel::constant>({.attempts = 5, .backoff = {.every = 10ms}});
+    keel::pipeline p{five_times | keel::fallback([&](const keel::failure&, const keel::context& c) {
+                                      return inner(c, [&]() -> std::expected<void, std::error_code> {
+                                          ++asked;
+                                          return std::unexpected(io_error);
+                                      });
+                                  }).failing_if([](const std::error_code& e) { return e == io_error; }),
                      clock};
     auto t = p.begin();
     CHECK(!t.failure()); // no retry is left for the ticket itself
-    CHECK(asked == 3);
+    CHECK(asked == 5);
     CHECK(t.result() == std::unexpected(io_error));
+
+    asked = 0;
+    auto u = p.begin();
+    CHECK(u.failure(std::make_error_code(std::errc::timed_out))); // which no fallback answers
+    clock.advance(10ms);
+    CHECK(u.resume());
+    CHECK(!u.failure());
+    CHECK(asked == 4);
 }

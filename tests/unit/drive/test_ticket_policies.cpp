@@ -33,33 +33,41 @@ constexpr auto thrice = keel::retry<keel::constant>({.attempts = 3, .backoff = {
 const std::error_code io_error = std::make_error_code(std::errc::io_error);
 using nothing = std::expected<void, std::error_code>;
 
+/// A share of an object, which can be copied and not moved: where it came from goes on holding it.
+struct share {
+    std::shared_ptr<int> of;
+    share() = default;
+    share(const share&) = default;
+    share& operator=(const share&) = default;
+};
+
 /// Holds what is counted from `admit` to the end of the call, in a frame that is no plain bytes.
 template <bool Express>
 struct holds {
     std::shared_ptr<int> counted;
 
     struct frame {
-        std::shared_ptr<int> held;
+        share held;
     };
     static constexpr keel::errc rejections[] = {errc::refused};
     bool fast_admit(keel::call&, frame& f) const noexcept
         requires Express
     {
-        f.held = counted;
+        f.held.of = counted;
         return true;
     }
     bool fast_settle(keel::call&, frame& f) const noexcept
         requires Express
     {
-        f.held.reset();
+        f.held.of.reset();
         return true;
     }
     keel::admission admit(keel::call&, frame& f) const {
-        f.held = counted;
+        f.held.of = counted;
         return keel::proceed;
     }
     keel::verdict settle(keel::call&, frame& f, keel::outcome&) const {
-        f.held.reset();
+        f.held.of.reset();
         return keel::verdict::keep();
     }
     // No `abandon`: what a frame owns ends with it.

@@ -164,3 +164,30 @@ TEST_CASE("a rejection can be what is tried again") {
     CHECK(u);
     CHECK(u.attempt() == 1);
 }
+
+TEST_CASE("a rejection outlasts a wait as what it is") {
+    keel::manual_clock clock;
+    asked_to_stop caller;
+    const keel::context outer(caller);
+    constexpr auto breaker = keel::breaker<keel::consecutive_failures>({.window = {.failures = 1}});
+    const auto take_time = keel::chaos({.rate = 1}).behavior([&] { clock.advance(20ms); });
+    const auto stop_in_its_wait = [&](auto& t) {
+        CHECK(t.waiting());
+        caller.stop = true;
+        CHECK(!t.resume());
+        CHECK(t.error() == errc::timed_out);
+        caller.stop = false;
+    };
+    // No time was left to begin: that says nothing about the callee.
+    keel::pipeline untried{breaker | thrice | keel::timeout(10ms) | take_time | keel::timeout(10ms), clock};
+    auto t = untried.begin(outer);
+    stop_in_its_wait(t);
+    CHECK(untried.circuit().state() == keel::circuit_state::closed);
+    // A success that came too late does.
+    keel::pipeline tried{breaker | thrice | keel::timeout(10ms) | take_time, clock};
+    auto u = tried.begin(outer);
+    REQUIRE(u);
+    CHECK(u.success());
+    stop_in_its_wait(u);
+    CHECK(tried.circuit().state() == keel::circuit_state::open);
+}
