@@ -22,6 +22,7 @@
 #include "error.hpp"
 #include "explain.hpp"
 #include "fallback.hpp"
+#include "hedge.hpp"
 #include "limit.hpp"
 #include "named.hpp"
 #include "pipeline.hpp"

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 // expect: hedge runs attempts at the same time, which a blocking call can't: use `co_await
 // expect: keel::async(p, f)` of keel/adapt/asio.hpp, or `retry`
-#include <keel/hedge.hpp>
 #include <keel/keel.hpp>
 
 int answer() {

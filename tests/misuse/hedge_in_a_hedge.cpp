@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
 // expect: a hedge in a hedge multiplies the attempts: keep one of them, with more `extra`
-#include <keel/hedge.hpp>
 #include <keel/keel.hpp>
 
 #if defined(MISTAKE)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 // expect: hedge runs attempts at the same time, which one ticket can't: begin a ticket for each, or use
 // expect: co_await keel::async(p, f)
-#include <keel/hedge.hpp>
 #include <keel/keel.hpp>
 
 void call() {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 // expect: hedge calls the function several times at once, so it must be callable as const
 #include <keel/adapt/asio.hpp>
-#include <keel/hedge.hpp>
 #include <keel/keel.hpp>
 
 #if defined(MISTAKE)

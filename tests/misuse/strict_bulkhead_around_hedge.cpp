@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 // expect: a_configuration_value_is_out_of_range
 // expect: attempts in one permit, perhaps at the same time: write it to the right of the hedge
-#include <keel/hedge.hpp>
 #include <keel/keel.hpp>
 
 #if defined(MISTAKE)

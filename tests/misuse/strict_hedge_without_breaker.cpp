@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 // expect: a_configuration_value_is_out_of_range
 // expect: with neither a budget nor a breaker
-#include <keel/hedge.hpp>
 #include <keel/keel.hpp>
 
 constinit keel::retry_budget budget;

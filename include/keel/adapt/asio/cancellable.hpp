@@ -48,7 +48,12 @@ class cancellable {
         return begin_with(suspended, was_switched, cancel,
                           [&](const gate::ref& through) { cancel_at(through, clock, deadline); });
     }
-    /// Without a deadline. `by_caller(gate)` is what a cancellation by the caller calls.
+    /// Without a deadline. `by_caller(gate)` is what a cancellation by the caller calls. `suspended_first(gate)` is
+    /// called if the attempt is suspended; nothing of the coroutine may be left by then.
+    template <class Frame, class ByCaller, class Suspended>
+    auto begin(Frame* suspended, bool was_switched, const ByCaller& by_caller, const Suspended& suspended_first) {
+        return begin_with(suspended, was_switched, by_caller, suspended_first);
+    }
     template <class Frame, class ByCaller>
     auto begin(Frame* suspended, bool was_switched, const ByCaller& by_caller) {
         return begin_with(suspended, was_switched, by_caller, [](const gate::ref&) {});

@@ -93,6 +93,36 @@ bool tells_latency(const Race& of, const outcome& o) noexcept {
     return o.succeeded() || of.is_won() || (o.rejection() == errc::timed_out && o.default_ending() == ending::failed);
 }
 
+template <class Course, class Race, class F>
+boost::asio::awaitable<std::optional<outcome_of<typename Course::result>>> run_lane(std::shared_ptr<Race> of,
+                                                                                    unsigned first, F fn);
+
+template <class Course, class Race, class F>
+void start_extra(const std::shared_ptr<Race>& of, const F& fn) {
+    if (!of->begin_extra()) return;
+    const unsigned n = of->take_extra();
+    if (n == 0) return of->end_extra();
+    const auto run = [](std::shared_ptr<Race> in, unsigned number, F f) -> boost::asio::awaitable<void> {
+        co_await run_lane<Course>(in, number, f);
+        in->end_extra();
+    };
+    boost::asio::co_spawn(of->executor, run(of, n, fn), boost::asio::detached);
+}
+
+/// What the alarm of a race calls.
+template <class Course, class Race, class F>
+struct ring {
+    std::shared_ptr<Race> of;
+    F fn;
+
+    void operator()(boost::system::error_code ended) const {
+        if (!of->begin_ring(ended)) return;
+        if (of->is_due()) start_extra<Course>(of, fn);
+        of->set_alarm(*this);
+        of->end_ring();
+    }
+};
+
 /// Makes attempt `first` of the race, and another one at once when that has failed. Gives what the last one has ended
 /// with, unless it was the first to succeed.
 template <class Course, class Race, class F>
@@ -111,7 +141,12 @@ boost::asio::awaitable<std::optional<outcome_of<typename Course::result>>> run_l
         cancellable whole;
         bool was_switched = co_await is_switched();
         co_await [&](auto* frame) {
-            return whole.begin(frame, was_switched, [&of](const gate::ref&) { return cancel_of(of); });
+            const auto wait_for_next = [of, fn, first](const gate::ref&) {
+                if (first != 0) return;
+                of->set_alarm(ring<Course, Race, F>{of, fn});
+                of->end_ring();
+            };
+            return whole.begin(frame, was_switched, [&of](const gate::ref&) { return cancel_of(of); }, wait_for_next);
         };
         of->joins(first, whole.through());
         while (!of->is_decided()) {
@@ -140,32 +175,6 @@ boost::asio::awaitable<std::optional<outcome_of<typename Course::result>>> run_l
     }
     co_return ended;
 }
-
-template <class Course, class Race, class F>
-void start_extra(const std::shared_ptr<Race>& of, const F& fn) {
-    if (!of->begin_extra()) return;
-    const unsigned n = of->take_extra();
-    if (n == 0) return of->end_extra();
-    const auto run = [](std::shared_ptr<Race> in, unsigned number, F f) -> boost::asio::awaitable<void> {
-        co_await run_lane<Course>(in, number, f);
-        in->end_extra();
-    };
-    boost::asio::co_spawn(of->executor, run(of, n, fn), boost::asio::detached);
-}
-
-/// What the alarm of a race calls.
-template <class Course, class Race, class F>
-struct ring {
-    std::shared_ptr<Race> of;
-    F fn;
-
-    void operator()(boost::system::error_code ended) const {
-        if (!of->begin_ring(ended)) return;
-        if (of->is_due()) start_extra<Course>(of, fn);
-        of->set_alarm(*this);
-        of->end_ring();
-    }
-};
 
 /// Waits until no other lane runs, and ends the call.
 template <class Race>
@@ -202,7 +211,6 @@ boost::asio::awaitable<step> run_fork(Course& call, const F& fn) {
         this_race& it;
         ~leaving() { it.leave(); }
     } at_end{*of};
-    of->set_alarm(ring<Course, this_race, F>{of, fn});
     std::optional<outcome_of<result>> last = co_await run_lane<Course>(of, 0, fn);
     of->stop_alarm();
 

@@ -18,6 +18,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <thread>
 #include <utility>
 
 namespace keel::detail {
@@ -57,7 +58,8 @@ class race {
         return policy().may_start(state()) ? so_far + 1 : 0;
     }
 
-    /// Lets `ring(error_code)` be called when the next extra attempt is due, if there is one.
+    /// Lets `ring(error_code)` be called when the next extra attempt is due, if there is to be one. To be followed by
+    /// `end_ring`; the first time it is begun by nobody.
     template <class Ring>
     void set_alarm(const Ring& ring) {
         if (is_over() || extras_.load(std::memory_order_relaxed) == most()) return;
@@ -69,8 +71,13 @@ class race {
     }
     /// Whether the alarm has rung and nobody has stopped it, which does not happen from now on.
     bool begin_ring(boost::system::error_code rung) {
-        unsigned none = 0;
-        if (!ringing_.compare_exchange_strong(none, rings, std::memory_order_acquire)) return false;
+        // It may ring again before the thread that has set it ends what it does then.
+        unsigned now = 0;
+        while (!ringing_.compare_exchange_weak(now, rings, std::memory_order_acquire)) {
+            if (now == stopped) return false;
+            std::this_thread::yield();
+            now = 0;
+        }
         if (alarm_.has_rung(rung)) return true;
         end_ring();
         return false;
@@ -174,7 +181,7 @@ class race {
     const nanos delay_;
     std::atomic<time_point> due_; ///< when the next extra attempt is
     alarm alarm_;
-    std::atomic<unsigned> ringing_{0}; ///< who may change `alarm_`
+    std::atomic<unsigned> ringing_{rings}; ///< who may change `alarm_`
     lane lanes_[hedge_config::most + 1];
     gate::ref sleeper_;
     std::atomic<unsigned> extras_{0};  ///< that have been taken
