@@ -12,7 +12,6 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <exception>
-#include <optional>
 
 namespace drivers {
 
@@ -22,6 +21,7 @@ using boost::asio::awaitable;
 
 class on_asio;
 
+/// How calls are made through the pipelines of one chain.
 class calls_on_asio {
   public:
     calls_on_asio() = default;
@@ -31,7 +31,7 @@ class calls_on_asio {
     virtual awaitable<result> make(on_asio&, seen_call&, const keel::context* around) = 0;
 };
 
-/// Plays a script in coroutines. What happens beside the calls has one of its own.
+/// Plays a story in coroutines. What happens beside the calls has one of its own.
 class on_asio : public world {
   public:
     using world::world;

@@ -8,7 +8,6 @@
 
 #include <keel/context.hpp>
 #include <keel/duration.hpp>
-#include <keel/ticker.hpp>
 
 #include <cstdint>
 #include <exception>
@@ -18,8 +17,9 @@ namespace drivers {
 // The two drivers of a thread that waits itself: the blocking call, and the ticket.
 
 class on_thread;
-
 struct clock_on_thread;
+
+/// How calls are made through the pipelines of one chain.
 class calls_on_thread {
   public:
     calls_on_thread() = default;
@@ -29,7 +29,7 @@ class calls_on_thread {
     virtual result make(on_thread&, seen_call&, const keel::context* around) = 0;
 };
 
-/// Plays a script on this thread. What is about to happen does so while a call waits, or its function runs.
+/// Plays a story on this thread. What is about to happen does so while a call waits, or its function runs.
 class on_thread : public world {
   public:
     using world::world;

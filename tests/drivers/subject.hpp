@@ -100,6 +100,7 @@ inline void apply_to(auto& circuit, deed what) {
     }
 }
 
+/// The pipelines of a story.
 template <class Chain, class Clock>
 class pipelines_of final : public pipelines {
   public:

@@ -45,7 +45,7 @@ world::world(const story& played) {
     for (const deed_at& d : played.deeds)
         happenings_.push_back({.at = d.at, .does = &d.what});
     plan(played.calls);
-    std::ranges::stable_sort(happenings_, {}, &happening::at);
+    std::ranges::sort(happenings_, {}, &happening::at);
 }
 
 void world::plan(const std::vector<call>& calls) {
