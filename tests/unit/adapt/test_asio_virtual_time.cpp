@@ -34,11 +34,11 @@ TEST_CASE("what is due earlier happens earlier, and what is due at one time in t
     virtual_world world;
     std::string order;
     for (const auto& [name, after] : {std::pair('c', 3s), std::pair('a', 1s), std::pair('b', 2s), std::pair('B', 2s)}) {
-        world.start([&, name = name, d = keel::nanos(after)]() -> awaitable<void> {
+        world.start([&, who = name, d = keel::nanos(after)]() -> awaitable<void> {
             co_await world.sleep(d);
-            order += name;
+            order += who;
             co_await world.sleep(2s);
-            order += name;
+            order += who;
         });
     }
     world.run();
