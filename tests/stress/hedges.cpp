@@ -17,6 +17,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/deferred.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -126,6 +127,30 @@ TEST_CASE("of a call's attempts in any number of threads one wins, and all end")
         hedge_calls({.delay = 30us, .extra = 3}, in_strands);
         hedge_calls({.delay = 30us, .percentile = 0.5, .extra = 2}, in_strands);
     }
+}
+
+TEST_CASE("an alarm that rings while another thread still sets it is not missed") {
+    constexpr int extra = 3;
+    keel::pipeline p{keel::hedge({.delay = 0ms, .extra = extra})};
+    asio::io_context context;
+    std::atomic<int> done{0};
+    const auto many = [&]() -> awaitable<void> {
+        for (int i = 0; i < 500; ++i) {
+            std::atomic<int> begun{0};
+            // Each attempt goes on until all have begun.
+            const auto run = [&begun]() -> awaitable<void> {
+                ++begun;
+                while (begun <= extra)
+                    co_await asio::post(asio::deferred);
+            };
+            co_await keel::async(p, run);
+            ++done;
+        }
+    };
+    for (int i = 0; i < 8; ++i)
+        asio::co_spawn(context, many(), asio::detached);
+    by_threads(threads, [&](unsigned) { context.run(); });
+    CHECK(done == 8 * 500);
 }
 
 TEST_CASE("a percentile that many threads count for stays among what they count, and goes on counting") {
