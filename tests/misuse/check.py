@@ -2,6 +2,7 @@
 """Compiles every misuse and its valid twin: check.py COMPILER INCLUDE_DIR FILE...
 
 The twin must compile. The misuse (-DMISTAKE) must not, and the compiler must say what its `// expect:` lines say.
+keel.hpp is compiled once for all of them, which takes a fifth of the time.
 """
 import concurrent.futures
 import os
@@ -20,14 +21,26 @@ def is_clang(compiler):
     return "__clang__" in macros.stdout
 
 
+def precompile(compiler, clang, include, folder):
+    """The flags with which the compiler takes keel.hpp from here."""
+    stub = pathlib.Path(folder, "keel", "keel.hpp")
+    stub.parent.mkdir()
+    # For GCC, which goes by the name: in its place, if it can't be used.
+    stub.write_text("#include_next <keel/keel.hpp>\n")
+    made = f"{stub}.gch"
+    source = pathlib.Path(include, "keel", "keel.hpp") if clang else stub
+    subprocess.run([*compiler, "-std=c++23", "-w", f"-I{include}", "-x", "c++-header", source, "-o", made], check=True)
+    return ["-include-pch", made] if clang else [f"-I{folder}"]
+
+
 def compile(compiler, include, file, flags):
     """By standard input, so that the name of the file does not pass for a diagnostic."""
-    command = [*compiler, "-std=c++23", "-fsyntax-only", f"-I{include}", *flags, "-x", "c++", "-"]
+    command = [*compiler, "-std=c++23", "-fsyntax-only", *flags, f"-I{include}", "-x", "c++", "-"]
     return subprocess.run(command, input=file.read_text(), capture_output=True, text=True,
                           env={**os.environ, "LC_ALL": "C"})
 
 
-def failures_of(compiler, clang, include, file):
+def failures_of(compiler, clang, include, precompiled, file):
     """What is wrong with one file: a list, empty if all is well."""
     expected, flags = [], []
     for line in file.read_text().splitlines():
@@ -37,6 +50,8 @@ def failures_of(compiler, clang, include, file):
                 flags += shlex.split(value)
             elif key in ("expect", "expect-clang" if clang else "expect-gcc"):
                 expected.append(value)
+    # What is compiled with other flags does not fit.
+    flags = flags or precompiled
     found = []
     if not expected:
         found.append("no text is expected")
@@ -74,7 +89,8 @@ def main(command, include, *files):
             path = pathlib.Path(folder, name)
             path.write_text(text)
             paths.append(path)
-        found = list(pool.map(lambda path: failures_of(compiler, clang, include, path), paths))
+        precompiled = precompile(compiler, clang, include, folder)
+        found = list(pool.map(lambda path: failures_of(compiler, clang, include, precompiled, path), paths))
     passed = failed = 0
     for path, failures in zip(paths, found):
         if path.name in controls and path.parent == pathlib.Path(folder):
