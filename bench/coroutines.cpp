@@ -43,6 +43,8 @@ constexpr const char* suspended = "A coroutine that is suspended once, by asio::
 
 keel::static_pipeline<keel::retry<keel::exp_jitter> | keel::breaker<keel::sliding_window>> bare;
 keel::static_pipeline<keel::timeout | keel::retry<keel::exp_jitter> | keel::breaker<keel::sliding_window>> bounded;
+keel::static_pipeline<keel::hedge | keel::breaker<keel::sliding_window>> hedged;
+keel::static_pipeline<keel::hedge({.percentile = 0.95}) | keel::breaker<keel::sliding_window>> measured;
 
 awaitable<int> at_once(int n) { co_return work(n); }
 awaitable<int> soon(int n) {
@@ -81,17 +83,21 @@ void add(const char* group, const std::string& name, Call call) {
     }
 }
 
+template <class Attempt>
+void add_calls(const char* group, Attempt attempt) {
+    add(group, raw_call, attempt);
+    add(group, "through retry<exp_jitter> | breaker<sliding_window>",
+        [=](int n) { return keel::async(bare, attempt, n); });
+    add(group, "through timeout | retry<exp_jitter> | breaker<sliding_window>",
+        [=](int n) { return keel::async(bounded, attempt, n); });
+    add(group, "through hedge | breaker<sliding_window>", [=](int n) { return keel::async(hedged, attempt, n); });
+    add(group, "through hedge by percentile | breaker<sliding_window>",
+        [=](int n) { return keel::async(measured, attempt, n); });
+}
+
 void add_all() {
-    add(not_suspended, raw_call, at_once);
-    add(not_suspended, "through retry<exp_jitter> | breaker<sliding_window>",
-        [](int n) { return keel::async(bare, at_once, n); });
-    add(not_suspended, "through timeout | retry<exp_jitter> | breaker<sliding_window>",
-        [](int n) { return keel::async(bounded, at_once, n); });
-    add(suspended, raw_call, soon);
-    add(suspended, "through retry<exp_jitter> | breaker<sliding_window>",
-        [](int n) { return keel::async(bare, soon, n); });
-    add(suspended, "through timeout | retry<exp_jitter> | breaker<sliding_window>",
-        [](int n) { return keel::async(bounded, soon, n); });
+    add_calls(not_suspended, at_once);
+    add_calls(suspended, soon);
 
     results.add({one_fetch_add, "To compare with", one_fetch_add, "-"});
     benchmark::RegisterBenchmark(one_fetch_add, [](benchmark::State& state) {

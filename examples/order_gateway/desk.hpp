@@ -115,6 +115,7 @@ class desk {
     };
 
     void attempt(slot& s) {
+        if (s.call->waiting()) return wheel_.set(s, keel::cached_clock::now() + s.call->delay());
         if (!*s.call) return end(s); // refused
         s.sent.sequence = tally_.messages++;
         link_.send(s.sent);

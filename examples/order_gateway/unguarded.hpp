@@ -18,6 +18,7 @@ class unguarded {
           : deadline_(deadline) {}
         explicit operator bool() const noexcept { return true; }
         static bool waiting() noexcept { return false; }
+        static keel::nanos delay() noexcept { return {}; }
         static bool resume() noexcept { return false; }
         static keel::errc error() noexcept { return {}; }
         keel::time_point deadline() const noexcept { return deadline_; }

@@ -96,6 +96,7 @@ void virtual_time() {
     }, asio::detached);
     keel::run(context, clock); // takes no time
     // clang-format on
+    assert(clock.now() == keel::time_point(50ms));
 }
 
 } // namespace

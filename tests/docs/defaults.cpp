@@ -106,6 +106,10 @@ int main() {
     const keel::timeout_config timeout = keel::timeout.config;
     listed<keel::timeout_config>("timeout", "")("after", timeout.after)("late_success", timeout.late_success);
 
+    const keel::hedge_config hedge = keel::hedge.config;
+    listed<keel::hedge_config>("hedge", "")("delay", hedge.delay)("percentile", hedge.percentile)("extra", hedge.extra)(
+        "budget", static_cast<const void*>(hedge.budget));
+
     const keel::bulkhead_config bulkhead = keel::bulkhead.config;
     listed<keel::bulkhead_config>("bulkhead", "")("permits", bulkhead.permits)("max_wait", bulkhead.max_wait);
 

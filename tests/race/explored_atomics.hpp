@@ -94,6 +94,7 @@ inline void fence(order o, where w = where::current()) { explorer::the().fence(o
 inline std::int64_t now() { return explorer::the().now(); }
 inline void advance(std::int64_t ns) { explorer::the().advance(ns); }
 inline void boundary(std::uint64_t result, std::uint64_t held) { explorer::the().boundary(result, held); }
+inline void wait(where w = where::current()) { explorer::the().wait(w); }
 /// Thread i has slot i; before and after the threads, slot 0.
 inline std::uint32_t thread_slot() noexcept {
     return explorer::the().in_thread() ? static_cast<std::uint32_t>(explorer::the().current()) : 0;

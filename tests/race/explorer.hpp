@@ -19,7 +19,8 @@
 // preemptions, for what is left of the bound is part of the state; sleep sets would not. Operations on a location that
 // one thread alone uses, and additions to one that nobody reads until the end, are no places to switch at: which
 // locations these are is learnt, and everything is begun again when one of them turns out to be shared.
-// So is whether any fence acquires: only then a state tells what it would join.
+// So is whether any fence acquires: only then a state tells what it would join. A thread that waits for another says so,
+// and sees what is stored once it has looked often enough.
 
 #include "report.hpp"
 
@@ -85,6 +86,10 @@ class explorer {
         me().inner = held;
     }
 
+    /// A thread goes round a loop, in which it waits for another: it remembers nothing since the last boundary but where
+    /// it is. All that is left to wait for one another is a failure.
+    void wait(const where& w);
+
     bool in_thread() const noexcept { return current_ >= 0; }
     int current() const noexcept { return current_; }
     const std::vector<std::unique_ptr<site>>& sites() const noexcept { return sites_; }
@@ -148,6 +153,7 @@ class explorer {
     struct thread {
         view seen, unacquired, released; // what it may not read behind; what its loads could acquire; its last fence
         std::uint64_t control = 0, inner = 0;
+        unsigned rounds = 0; // of waiting, since anybody has stored something
         bool done = false;
         ucontext_t context{};
         std::vector<char> stack = std::vector<char>(64 * 1024);

@@ -112,6 +112,8 @@ void explorer::append(location_id at, std::uint64_t value, order o, const view* 
     v.raise(at, next);
     if (carried != nullptr) v.join(*carried);
     l.stores.push_back({value, v});
+    for (thread& t : threads_)
+        t.rounds = 0;
 }
 
 order explorer::adjusted(order o, const where& w, bool second) {

@@ -89,6 +89,17 @@ void explorer::body() {
         e.go_to(others[e.choose(static_cast<unsigned>(n))]);
 }
 
+void explorer::wait(const where& w) {
+    if (!in_thread()) return;
+    me().inner = mixed(w.line(), w.column());
+    // What a look finds at first may be old; not so for ever.
+    if (me().rounds > 0)
+        for (location_id at = 2; at < used_; ++at)
+            me().seen.raise(at, locations_[at].latest());
+    me().rounds = std::min(me().rounds + 1, 3U);
+    require(std::ranges::any_of(threads_, [](const thread& t) { return !t.done && t.rounds < 3; }), "all wait for ever");
+}
+
 unsigned explorer::pick(unsigned n) {
     unsigned picked = 0;
     if (mode_ != mode::following)
@@ -157,7 +168,7 @@ std::uint64_t explorer::state() {
     for (const thread& t : threads_) {
         h = mixed(h, t.done);
         if (t.done) continue;
-        h = mixed(mixed(h, t.control), t.inner);
+        h = mixed(mixed(mixed(h, t.control), t.inner), t.rounds);
         add_view(t.seen);
         add_view(t.released);
         if (fences_acquire_) add_view(t.unacquired);
@@ -188,6 +199,7 @@ void explorer::execute() {
         thread& t = threads_[i];
         t.seen = t.unacquired = t.released = {};
         t.control = t.inner = i;
+        t.rounds = 0;
         started_[i] = false;
         if ((t.done = static_cast<int>(i) >= program_.threads)) continue;
         getcontext(&t.context);

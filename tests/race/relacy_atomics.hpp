@@ -8,6 +8,7 @@
 
 #include <keel/circuit.hpp>
 #include <keel/limit.hpp>
+#include <keel/sync/sections.hpp>
 #include <keel/throttle.hpp>
 #include <keel/window/consecutive_failures.hpp>
 #include <keel/window/sliding_time_window.hpp>
@@ -95,6 +96,7 @@ class atomic {
     T fetch_and(T mask, order o = order::seq_cst, where = where::current()) {
         return it_.fetch_and(mask, relacys(o), $);
     }
+    T fetch_or(T mask, order o = order::seq_cst, where = where::current()) { return it_.fetch_or(mask, relacys(o), $); }
     bool compare_exchange_strong(T& expected, T desired, order success, order failure, where = where::current()) {
         return compare_exchange<false>(expected, desired, success, failure);
     }
@@ -152,6 +154,9 @@ inline void advance(std::int64_t ns) {
     relacy_run::the().now += ns;
 }
 inline void boundary(std::uint64_t, std::uint64_t) {}
+inline void wait(where = where::current()) {
+    if (relacy_run::the().in_threads) rl::yield(1, $);
+}
 /// Thread i has slot i; before and after the threads, slot 0.
 inline std::uint32_t thread_slot() noexcept { return relacy_run::the().in_threads ? rl::thread_index() : 0; }
 

@@ -31,13 +31,16 @@ scenario_list limit_scenarios();
 scenario_list permit_scenarios();
 // And the tokens of a retry budget.
 scenario_list retry_budget_scenarios();
+// And what keeps cancellations and coroutines apart.
+scenario_list section_scenarios();
 
 /// All of them.
 inline scenario_list scenarios() {
     scenario_list all;
     for (const auto& some : {probe_scenarios(), trip_scenarios(), window_scenarios(), overdue_scenarios(),
                              stats_scenarios(), wrap_scenarios(), rate_scenarios(), throttle_scenarios(),
-                             limit_scenarios(), permit_scenarios(), retry_budget_scenarios()})
+                             limit_scenarios(), permit_scenarios(), retry_budget_scenarios(),
+                             section_scenarios()})
         all.insert(all.end(), some.begin(), some.end());
     return all;
 }

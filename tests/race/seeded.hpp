@@ -34,10 +34,12 @@ seeded_list keel_bugs();
 seeded_list rate_bugs();
 seeded_list permit_bugs();
 seeded_list retry_budget_bugs();
+seeded_list section_bugs();
 
 inline seeded_list seeded_bugs() {
     seeded_list all;
-    for (const auto& some : {breaker_bugs(), part_bugs(), keel_bugs(), rate_bugs(), permit_bugs(), retry_budget_bugs()})
+    for (const auto& some : {breaker_bugs(), part_bugs(), keel_bugs(), rate_bugs(), permit_bugs(), retry_budget_bugs(),
+                             section_bugs()})
         all.insert(all.end(), some.begin(), some.end());
     return all;
 }

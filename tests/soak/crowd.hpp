@@ -24,6 +24,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <random>
 #include <system_error>
@@ -52,7 +53,9 @@ class crowd {
             if (i % 3 == 0) on = boost::asio::make_strand(context_);
             if (i % 3 == 1) on = boost::asio::make_strand(on);
             const bool is_serial = i % 3 < 2 || threads == 1;
-            boost::asio::co_spawn(on, call_on_and_on(random(), is_serial), boost::asio::detached);
+            boost::asio::co_spawn(on, call_on_and_on(random(), is_serial), [this](const std::exception_ptr& thrown) {
+                checks_.hold("no caller throws", !thrown);
+            });
         }
         for (unsigned i = 0; i < 8; ++i) {
             const auto strand = boost::asio::make_strand(context_);

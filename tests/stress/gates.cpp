@@ -14,7 +14,6 @@
 
 using boost::asio::cancellation_type;
 using boost::asio::cancellation_type_t;
-using keel::detail::canceller;
 using keel::detail::gate;
 
 namespace {
@@ -33,7 +32,7 @@ class watched_gate {
 
     void cancel() {
         ++asked_;
-        gate_->cancel(canceller::caller, cancellation_type::terminal);
+        gate_->cancel_at_deadline();
     }
     /// The next cancellation asks for another one.
     void cancel_twice() {
@@ -66,13 +65,13 @@ class watched_gate {
     long overlaps() const { return overlaps_; }
     long performed_too_late() const { return too_late_; }
     long wrong_types() const { return wrong_types_; }
-    bool was_cancelled() const { return gate_->was_cancelled(canceller::caller); }
+    bool was_late() const { return gate_->was_late(); }
 
   private:
     void perform(cancellation_type_t t) {
         if (performs_.exchange(true) || sections_ != 0) ++overlaps_;
         if (is_closed_) ++too_late_;
-        if (t != cancellation_type::terminal) ++wrong_types_;
+        if (t != cancellation_type::all) ++wrong_types_;
         seen_ = asked_.load();
         if (asks_again_.exchange(false)) cancel();
         std::this_thread::yield();
@@ -106,7 +105,7 @@ TEST_CASE("a cancellation overlaps no section, and none is lost") {
         CHECK(g.seen() == g.asked());
         CHECK(g.asked() > 0);
         CHECK(g.wrong_types() == 0);
-        CHECK(g.was_cancelled());
+        CHECK(g.was_late());
     }
 }
 
@@ -125,7 +124,7 @@ TEST_CASE("no cancellation begins once a gate is closed") {
         });
         CHECK(g.overlaps() == 0);
         CHECK(g.performed_too_late() == 0);
-        if (g.seen() > 0) CHECK(g.was_cancelled());
+        if (g.seen() > 0) CHECK(g.was_late());
         const long seen = g.seen();
         g.cancel();
         g.run_section();
@@ -136,7 +135,7 @@ TEST_CASE("no cancellation begins once a gate is closed") {
 TEST_CASE("a gate that is taken again has forgotten all that was") {
     for (int round = 0; round < 1000; ++round) {
         watched_gate g;
-        CHECK(!g.was_cancelled());
+        CHECK(!g.was_late());
         g.run_section();
         CHECK(g.seen() == 0);
         g.run_section([&](gate&) { g.cancel(); });

@@ -10,6 +10,7 @@
 
 #include "../clock/clock.hpp"
 #include "../context.hpp"
+#include "../detail/lesser.hpp"
 #include "../drive/channel.hpp"
 #include "../duration.hpp"
 #include "../pipeline.hpp"
@@ -49,8 +50,8 @@ auto drive_decayed(lanes<Source, Clock>& pipeline, const context* outer, F&& fn,
 /// `asio::awaitable<T>`, and may take a `const keel::context&` first. The result is what the pipeline would return for
 /// a function that returns `T`; rejections and exceptions are as there.
 ///
-/// Waits are timers on the executor of the coroutine. When the deadline of an attempt passes, what it awaits is
-/// cancelled by `cancellation_type::all`, its end is awaited, and a failure becomes `errc::timed_out`. When the caller
+/// Waits are timers on the executor of the coroutine. When the deadline of an attempt passes, and the chain has a
+/// `timeout`, what the attempt awaits is cancelled by `cancellation_type::all`, its end is awaited, and a failure becomes `errc::timed_out`. When the caller
 /// cancels, waits and attempts end at once; that counts as ignored, and what policies have taken goes back. The result
 /// is then what the attempt ended with, and between attempts the error, or exception, `operation_aborted`.
 ///
@@ -70,12 +71,12 @@ auto async(P& pipeline, const context& outer, F&& fn, Args&&... args) {
 template <executable P, class F, class... Args>
 auto async(P&, const context&&, F&&, Args&&...) = delete;
 
-/// Suspends the coroutine for `d` by that clock; by a `manual_clock`, until `run()` has advanced it so far. Throws
+/// Suspends the coroutine for `d`, at most 100 years, by that clock; by a `manual_clock`, until `run()` has advanced it so far. Throws
 /// `boost::system::system_error` with `operation_aborted` if it is cancelled.
 template <monotonic_clock Clock>
-boost::asio::awaitable<void> async_sleep(const Clock& clock, nanos d) {
+boost::asio::awaitable<void> async_sleep(Clock clock, nanos d) {
     // A variable: GCC 12 compiles a condition that awaits into something else.
-    const bool is_over = co_await detail::sleep_until(clock, clock.now() + d);
+    const bool is_over = co_await detail::sleep_until(clock, clock.now() + detail::lesser(d, longest));
     if (!is_over) throw boost::system::system_error(boost::asio::error::operation_aborted);
 }
 

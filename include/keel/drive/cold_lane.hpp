@@ -22,7 +22,7 @@ class cold_lane {
       , function_(function)
       , walk_(pipeline, left, where)
       , invoked_(where.invoked()) {
-        // What a function was told can have become less, and is what it is.
+        // A function that was told its retries may have used some in calls inside it: those that are left are kept.
         if (walk_.in_attempt() && !(takes_context<F> && invoked_)) walk_.share_retries();
     }
 

@@ -83,7 +83,7 @@ class lanes {
     KEEL_ALWAYS_INLINE static void take_back(call& c, const context& told) noexcept { c.take_back(told); }
     KEEL_ALWAYS_INLINE static void take_back(call&, const absent&) noexcept {}
 
-    /// For calls that are driven by hand: all policies admit, or the first `admitted` of them have.
+    /// For drivers that do not invoke the function here: all policies admit, or the first `admitted` of them have.
     KEEL_ALWAYS_INLINE bool try_admit(call& c, express_frames& fr, std::size_t& admitted, bool& knows_now) noexcept {
         if constexpr (parts::express) {
             knows_now = source_.needs().entry_time;

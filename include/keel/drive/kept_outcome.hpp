@@ -13,7 +13,7 @@
 
 namespace keel::detail {
 
-/// An outcome of such a call as plain bytes, to outlast a wait. Whoever keeps one puts it back, once.
+/// The outcome of a call that is driven by hand, as plain bytes, to outlast a wait. Whoever keeps one puts it back, once.
 class kept_outcome {
   public:
     kept_outcome() = default;
@@ -30,7 +30,7 @@ class kept_outcome {
       : rejection_(refusal.reason)
       , retry_after_(refusal.retry_after) {}
 
-    void put_back(outcome_of<by_hand_result>& o) const {
+    void put_back(outcome_of<by_hand_result>& o) {
         if (thrown_ != nullptr)
             o.threw(*thrown_);
         else if (rejection_ == errc{})

@@ -11,6 +11,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <type_traits>
 #include <utility>
 
@@ -55,6 +56,14 @@ struct constant_chain {
         return all;
     }
 };
+
+/// The place of the first that is true.
+constexpr std::size_t first_of(std::initializer_list<bool> all) noexcept {
+    std::size_t i = 0;
+    while (!all.begin()[i])
+        ++i;
+    return i;
+}
 
 /// One element of a tuple whose elements are neither copied nor moved.
 template <std::size_t I, class T>
@@ -126,34 +135,16 @@ struct parts<std::index_sequence<I...>, chain<P...>, Clock> {
     }
 
     /// Where the retries begin that calls inside an attempt share; the size where there are none.
-    static constexpr std::size_t outermost_retry = [] {
-        constexpr bool counts[] = {counts_retries<P>..., true};
-        std::size_t i = 0;
-        while (!counts[i])
-            ++i;
-        return i;
-    }();
+    static constexpr std::size_t outermost_retry = first_of({counts_retries<P>..., true});
 
     /// What runs its inside several times at once; the size where nothing does.
-    static constexpr std::size_t outermost_fork = [] {
-        constexpr bool fork[] = {forks<P>..., true};
-        std::size_t i = 0;
-        while (!fork[i])
-            ++i;
-        return i;
-    }();
+    static constexpr std::size_t outermost_fork = first_of({forks<P>..., true});
     static_assert((std::size_t{forks<P>} + ... + 0) <= 1,
                   "keel: a hedge in a hedge multiplies the attempts: keep one of them, with more `extra`");
 
     /// How many policies, from the outside in, leave nothing to give back. A call that the next one does not admit may
     /// begin anew, and so may one that any of these does not.
-    static constexpr std::size_t leave_nothing = [] {
-        constexpr bool leaves_nothing[] = {can_let_pass<P>..., false};
-        std::size_t i = 0;
-        while (leaves_nothing[i])
-            ++i;
-        return i;
-    }();
+    static constexpr std::size_t leave_nothing = first_of({!can_let_pass<P>..., true});
 
     /// The frames that the express lane fills in. The fewer, the less its exits have to save: were these large,
     /// compilers would not inline the caller of a pipeline.

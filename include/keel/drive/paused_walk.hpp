@@ -57,14 +57,12 @@ class paused_walk {
     }
     KEEL_COLD static step fail(room& empty, Lanes& pipeline, const stopped& left, std::error_code why,
                                nanos retry_after) {
-        assert(why && "keel: a failure without an error would be a success");
-        return end(empty, pipeline, left, {Lanes::size, 0, true, false}, why, retry_after);
+        return end(empty, pipeline, left, {Lanes::size, 0, true, false}, failure_of(why), retry_after);
     }
     /// The attempt that is under way has ended.
     KEEL_COLD static step succeed(room& now) { return end(now, {}, {}); }
     KEEL_COLD static step fail(room& now, std::error_code why, nanos retry_after) {
-        assert(why && "keel: a failure without an error would be a success");
-        return end(now, why, retry_after);
+        return end(now, failure_of(why), retry_after);
     }
     /// The wait is over, unless it is too soon.
     KEEL_COLD static step resume(room& now) {
@@ -97,6 +95,10 @@ class paused_walk {
         }
     };
 
+    static std::error_code failure_of(std::error_code why) noexcept {
+        assert(why && "keel: a failure without an error would be a success");
+        return why ? why : std::make_error_code(std::errc::io_error);
+    }
     KEEL_COLD static step go_in(room& empty, Lanes& pipeline, const stopped& left, junction at) {
         walk w(pipeline, left, at);
         return pause(empty, pipeline, w, w.go_in());

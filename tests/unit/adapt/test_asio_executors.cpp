@@ -2,8 +2,10 @@
 #include "support/coroutines.hpp"
 
 #include <keel/adapt/asio.hpp>
+#include <keel/backoff/constant.hpp>
 #include <keel/error.hpp>
 #include <keel/pipeline.hpp>
+#include <keel/retry.hpp>
 #include <keel/timeout.hpp>
 
 #include <doctest/doctest.h>
@@ -25,6 +27,7 @@
 #include <array>
 #include <chrono>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <utility>
 
@@ -53,6 +56,26 @@ struct connection {
 };
 
 } // namespace
+
+TEST_CASE("a call goes on in the strand of its caller after each of its waits") {
+    virtual_world world;
+    const auto strand = asio::make_strand(world.context);
+    keel::pipeline p{keel::timeout(1s) | keel::retry<keel::constant>({.attempts = 3, .backoff = {.every = 10ms}}),
+                     world.clock};
+    int attempts = 0;
+    const started& it = world.start_on(strand, [&]() -> awaitable<void> {
+        const auto failing_at_first = [&]() -> awaitable<int> {
+            CHECK(strand.running_in_this_thread());
+            if (++attempts < 3) throw std::runtime_error("not yet");
+            co_return attempts;
+        };
+        CHECK(co_await async(p, failing_at_first) == 3);
+        CHECK(strand.running_in_this_thread());
+    });
+    world.run();
+    CHECK(it.has_ended());
+    CHECK(world.elapsed() == 20ms);
+}
 
 TEST_CASE("the executor of the caller is back after the call") {
     virtual_world world;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "support/allocations.hpp"
+#include "support/coroutines.hpp"
 
 #include <keel/adapt/asio.hpp>
 #include <keel/breaker.hpp>
@@ -59,16 +60,22 @@ awaitable<void> count_all() {
     CHECK(co_await allocations_of(bounded, soon) <= most_bounded);
 }
 
+template <class Executor>
+void count_on(const Executor& on, asio::io_context& context) {
+    const support::started all(on, count_all);
+    context.run();
+    CHECK(all.has_ended());
+    CHECK(!all.thrown());
+}
+
 } // namespace
 
 TEST_CASE("a hedged call whose first attempt wins allocates a few blocks, or none where Asio keeps enough of them") {
     asio::io_context context;
-    asio::co_spawn(context, count_all(), asio::detached);
-    context.run();
+    count_on(context.get_executor(), context);
 }
 
 TEST_CASE("nor does it allocate more in a strand") {
     asio::io_context context;
-    asio::co_spawn(asio::make_strand(context), count_all(), asio::detached);
-    context.run();
+    count_on(asio::make_strand(context), context);
 }

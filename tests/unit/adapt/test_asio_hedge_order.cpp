@@ -326,6 +326,24 @@ TEST_CASE("an extra attempt takes a token of the budget, and none begins unless 
     CHECK(budget.tokens() == 5);
 }
 
+TEST_CASE("hedges and retries of several pipelines share a budget") {
+    virtual_world world;
+    diary d(world);
+    keel::retry_budget budget{{.max_tokens = 10, .ratio = 0.5}};
+    keel::pipeline retried{keel::retry<keel::constant>({.attempts = 2, .backoff = {.every = 1ms}, .budget = &budget}),
+                           world.clock};
+    keel::pipeline hedged{named<"h">(hedge({.delay = 50ms, .budget = &budget})), world.clock};
+    CHECK(d.call(retried, {-1, -1}) == -2);
+    CHECK(budget.tokens() == 8);
+    CHECK(d.call(hedged, {1000, 10}) == 2);
+    CHECK(budget.tokens() == 7.5); // one for the extra attempt, and half of one for the success
+    CHECK(d.call(retried, {-1, -1}) == -2);
+    static_cast<void>(d.text());
+    CHECK(d.call(hedged, {1000, 10}) == 1);
+    CHECK(d.text() == "0 +1, 1000 =1");
+    CHECK(hedged.get<"h">().started() == 1);
+}
+
 TEST_CASE("a failure takes no token by itself, and a hedge without the tokens ends with the first failure") {
     virtual_world world;
     diary d(world);

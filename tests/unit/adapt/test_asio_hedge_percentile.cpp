@@ -17,9 +17,13 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/system/system_error.hpp>
 
+#include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <random>
 #include <stdexcept>
+#include <vector>
 
 using namespace std::chrono_literals;
 using boost::asio::awaitable;
@@ -48,6 +52,10 @@ void call(virtual_world& world, P& p, int times, const Lasts& lasts) {
         }
     });
 }
+struct figures {
+    double median, p99, p999; ///< in milliseconds
+    double attempts;          ///< per call
+};
 nanos mostly_10ms(int i, std::uint32_t) { return i % 10 == 9 ? 100ms : 10ms; }
 
 } // namespace
@@ -187,6 +195,42 @@ TEST_CASE("failures, and attempts that the caller cancels, do not count") {
     });
     call(world, p, 32, [](int, std::uint32_t) { return nanos(20ms); });
     CHECK(is_about(h.percentile(), 20ms));
+}
+
+TEST_CASE("a hedge at the 95th percentile cuts off a tail of slow answers for a twentieth more attempts") {
+    const auto simulated = [](const auto& chain) {
+        virtual_world world;
+        keel::pipeline p{chain, world.clock};
+        std::mt19937_64 random(3);
+        std::vector<nanos> took;
+        double attempts = 0;
+        world.in([&]() -> awaitable<void> {
+            for (int i = 0; i < 10'000; ++i) {
+                const keel::time_point begun = world.clock.now();
+                co_await async(p, [&]() -> awaitable<void> {
+                    ++attempts;
+                    const bool is_slow = random() % 50 == 0;
+                    const auto d = is_slow ? 500ms : 5ms + std::chrono::microseconds(random() % 10'000);
+                    co_await world.sleep(d);
+                });
+                took.emplace_back(world.clock.now() - begun);
+            }
+        });
+        std::ranges::sort(took);
+        const auto ms = [&](std::size_t place) { return static_cast<double>(took[place].count) / 1e6; };
+        const figures f{ms(5'000), ms(9'900), ms(9'990), attempts / 10'000};
+        MESSAGE("median " << f.median << " ms, p99 " << f.p99 << " ms, p99.9 " << f.p999 << " ms, attempts "
+                          << f.attempts);
+        return f;
+    };
+    const figures alone = simulated(hedge({.delay = 1h}));
+    CHECK(alone.p99 == 500);
+    CHECK(alone.attempts == 1);
+    const figures hedged = simulated(hedge({.delay = 1h, .percentile = 0.95}));
+    CHECK(hedged.median < alone.median + 1);
+    CHECK(hedged.p99 < 30);
+    CHECK(hedged.p999 < 35);
+    CHECK(hedged.attempts < 1.06);
 }
 
 TEST_CASE("without a percentile nothing is counted") {

@@ -10,6 +10,7 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
+#include <system_error>
 #include <utility>
 
 using namespace std::chrono_literals;
@@ -17,6 +18,17 @@ using namespace std::chrono_literals;
 #if !defined(NDEBUG)
 #error "this is to be compiled with NDEBUG"
 #endif
+
+TEST_CASE("a failure without an error is one all the same") {
+    keel::manual_clock clock;
+    keel::pipeline p{keel::retry<keel::constant>({.attempts = 2, .backoff = {.every = 10ms}}), clock};
+    auto t = p.begin();
+    CHECK(t.failure(std::error_code()));
+    clock.advance(10ms);
+    CHECK(t.resume());
+    CHECK(!t.failure(std::error_code()));
+    CHECK(t.result().error() == std::errc::io_error);
+}
 
 TEST_CASE("what does not fit the state of a ticket does nothing") {
     keel::manual_clock clock;

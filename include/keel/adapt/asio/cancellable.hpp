@@ -3,8 +3,10 @@
 
 #include "../../clock/clock.hpp"
 #include "../../duration.hpp"
+#include "alarm.hpp"
 #include "coroutine_thread.hpp"
 #include "gate.hpp"
+#include "section_executor.hpp"
 #include "virtual_time.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
@@ -17,6 +19,7 @@
 #include <boost/asio/strand.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/system/error_code.hpp>
+#include <cstddef>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -42,21 +45,31 @@ class cancellable {
             return [of = gate::watcher(through)](boost::asio::cancellation_type_t t) {
                 // The attempt may end meanwhile, and with it this function.
                 const gate::watcher kept = of;
-                kept->cancel(canceller::caller, t);
+                kept->cancel(t);
             };
         };
-        return begin_with(suspended, was_switched, cancel,
-                          [&](const gate::ref& through) { cancel_at(through, clock, deadline); });
+        return begin(suspended, was_switched, cancel,
+                     [&](const gate::ref& through) { cancel_at(through, clock, deadline); });
     }
     /// Without a deadline. `by_caller(gate)` is what a cancellation by the caller calls. `suspended_first(gate)` is
     /// called if the attempt is suspended; nothing of the coroutine may be left by then.
     template <class Frame, class ByCaller, class Suspended>
     auto begin(Frame* suspended, bool was_switched, const ByCaller& by_caller, const Suspended& suspended_first) {
-        return begin_with(suspended, was_switched, by_caller, suspended_first);
-    }
-    template <class Frame, class ByCaller>
-    auto begin(Frame* suspended, bool was_switched, const ByCaller& by_caller) {
-        return begin_with(suspended, was_switched, by_caller, [](const gate::ref&) {});
+        return coroutine_thread::go_on_within(suspended, was_switched, [&](auto resume, coroutine_thread::entry on) {
+            // Another thread may end the attempt, and this with it, as soon as it is suspended.
+            const gate::ref through = gate::ref::taken(on.executor());
+            const gate::section first(through);
+            const opened_at_end last{through}; // also if anything can't be begun
+            gate_ = through;
+            thread_.emplace(on);
+            const bool in_strand = under_strand(on.executor()) != on.executor();
+            kept_ = {in_strand ? on.executor() : boost::asio::any_io_executor(section_executor(through)),
+                     through->slot(),
+                     boost::asio::cancellation_state(through->slot(), boost::asio::enable_total_cancellation())};
+            on.exchange(kept_);
+            if (auto slot = kept_.state.slot(); slot.is_connected()) slot.assign(by_caller(through));
+            if (resume()) suspended_first(through);
+        });
     }
     /// Lets others cancel it.
     const gate::ref& through() const noexcept { return gate_; }
@@ -75,7 +88,7 @@ class cancellable {
         if (auto slot = kept_.state.slot(); slot.is_connected()) slot.clear();
         thread_->exchange(kept_);
         kept_ = {};
-        return std::exchange(gate_, {})->was_cancelled(canceller::deadline);
+        return std::exchange(gate_, {})->was_late();
     }
 
   private:
@@ -83,25 +96,6 @@ class cancellable {
         const gate::ref& through;
         ~opened_at_end() { through->opened(); }
     };
-
-    template <class Frame, class ByCaller, class Suspended>
-    auto begin_with(Frame* suspended, bool was_switched, const ByCaller& by_caller, const Suspended& suspended_first) {
-        return coroutine_thread::go_on_within(suspended, was_switched, [&](auto resume, coroutine_thread::entry on) {
-            // Another thread may end the attempt, and this with it, as soon as it is suspended.
-            const gate::ref through = gate::ref::taken(on.executor());
-            const gate::section first(through);
-            gate_ = through;
-            thread_.emplace(on);
-            const bool in_strand = under_strand(on.executor()) != on.executor();
-            kept_ = {in_strand ? on.executor() : boost::asio::any_io_executor(section_executor(through)),
-                     through->slot(),
-                     boost::asio::cancellation_state(through->slot(), boost::asio::enable_total_cancellation())};
-            on.exchange(kept_);
-            if (auto slot = kept_.state.slot(); slot.is_connected()) slot.assign(by_caller(through));
-            const opened_at_end last{through}; // also if an operation can't be begun
-            if (resume()) suspended_first(through);
-        });
-    }
 
     // What a strand runs is one section after the other already.
     static boost::asio::any_io_executor under_strand(const boost::asio::any_io_executor& e) {
@@ -124,9 +118,7 @@ class cancellable {
         a.set(under_strand(through->inner()), clock, deadline, alarm_order::last);
         const auto rung = [through](boost::system::error_code ended) {
             if (!through->deadline().has_rung(ended)) return;
-            boost::asio::dispatch(through->inner(), [through] {
-                through->cancel(canceller::deadline, boost::asio::cancellation_type::all);
-            });
+            boost::asio::dispatch(through->inner(), [through] { through->cancel_at_deadline(); });
         };
         a.async_wait(boost::asio::bind_allocator(gate::allocator<std::byte>(*through), rung));
     }

@@ -1,6 +1,8 @@
 #pragma once
 // SPDX-License-Identifier: BSL-1.0
 
+#include "../../detail/macros.hpp"
+
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/cancellation_signal.hpp>
@@ -12,12 +14,10 @@
 namespace keel::detail {
 struct coroutine_thread_tag;
 
-/// Awaited, it tells whether anything has suspended the thread of execution so far. Boost 1.89 does without that.
+// Awaited, it tells whether anything has suspended the thread of execution so far. Boost 1.89 does without that.
 #if BOOST_ASIO_VERSION < 103500
-#define KEEL_ASIO_KEEPS_SWITCHED 1
 using is_switched = boost::asio::detail::awaitable_thread_has_context_switched;
 #else
-#define KEEL_ASIO_KEEPS_SWITCHED 0
 using is_switched = boost::asio::detail::awaitable_thread_is_launching;
 #endif
 
@@ -118,11 +118,11 @@ class boost::asio::detail::awaitable_handler_base<boost::asio::any_io_executor, 
             return each;
         }
 
-        static inline constinit thread_local within* innermost = nullptr;
+        KEEL_PROCESS_WIDE static inline constinit thread_local within* innermost = nullptr;
     };
 
     static void restore([[maybe_unused]] entry_frame& thread, [[maybe_unused]] bool was_switched) noexcept {
-#if KEEL_ASIO_KEEPS_SWITCHED
+#if BOOST_ASIO_VERSION < 103500
         thread.has_context_switched_ = was_switched;
 #endif
     }

@@ -10,6 +10,7 @@
 #include "alarm.hpp"
 #include "attempts.hpp"
 #include "cancellable.hpp"
+#include "coroutine_thread.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>

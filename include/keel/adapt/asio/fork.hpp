@@ -12,7 +12,9 @@
 #include "../../hedge.hpp"
 #include "../../outcome.hpp"
 #include "cancellable.hpp"
+#include "coroutine_thread.hpp"
 #include "drive.hpp"
+#include "gate.hpp"
 #include "race.hpp"
 #include "steps.hpp"
 
@@ -31,6 +33,7 @@
 #include <exception>
 #include <memory>
 #include <optional>
+#include <type_traits>
 #include <utility>
 
 namespace keel::detail {
@@ -93,33 +96,58 @@ bool tells_latency(const Race& of, const outcome& o) noexcept {
     return o.succeeded() || of.is_won() || (o.rejection() == errc::timed_out && o.default_ending() == ending::failed);
 }
 
+/// Keeps the call from ending, whichever way what holds it ends.
+template <class Race>
+class extra {
+  public:
+    explicit extra(const std::shared_ptr<Race>& of) noexcept
+      : of_(of->begin_extra() ? of : nullptr) {}
+    extra(extra&&) noexcept = default;
+    extra& operator=(extra&&) = delete;
+    ~extra() {
+        if (of_) of_->end_extra();
+    }
+    /// False if the call has ended.
+    explicit operator bool() const noexcept { return of_ != nullptr; }
+    const std::shared_ptr<Race>& of() const noexcept { return of_; }
+
+  private:
+    std::shared_ptr<Race> of_;
+};
+
 template <class Course, class Race, class F>
 boost::asio::awaitable<std::optional<outcome_of<typename Course::result>>> run_lane(std::shared_ptr<Race> of,
                                                                                     unsigned first, F fn);
 
-template <class Course, class Race, class F>
-void start_extra(const std::shared_ptr<Race>& of, const F& fn) {
-    if (!of->begin_extra()) return;
-    const unsigned n = of->take_extra();
-    if (n == 0) return of->end_extra();
-    const auto run = [](std::shared_ptr<Race> in, unsigned number, F f) -> boost::asio::awaitable<void> {
-        co_await run_lane<Course>(in, number, f);
-        in->end_extra();
-    };
-    boost::asio::co_spawn(of->executor, run(of, n, fn), boost::asio::detached);
+template <class Course, class F, class Race>
+boost::asio::awaitable<void> run_extra(extra<Race> lane, unsigned n, F fn) {
+    co_await boost::asio::this_coro::throw_if_cancelled(lane.of()->throws_if_cancelled);
+    co_await run_lane<Course>(lane.of(), n, std::move(fn));
 }
 
 /// What the alarm of a race calls.
-template <class Course, class Race, class F>
+template <class Course, class F, class Race>
 struct ring {
     std::shared_ptr<Race> of;
-    F fn;
 
     void operator()(boost::system::error_code ended) const {
         if (!of->begin_ring(ended)) return;
-        if (of->is_due()) start_extra<Course>(of, fn);
+        const extra<Race> here(of);
+        const struct ringing {
+            Race& it;
+            ~ringing() { it.end_ring(); }
+        } at_end{*of};
+        if (!here) return;
+        if (of->is_due()) start();
         of->set_alarm(*this);
-        of->end_ring();
+    }
+
+  private:
+    void start() const {
+        const unsigned n = of->take_extra();
+        if (n == 0) return;
+        auto lane = run_extra<Course, F>(extra<Race>(of), n, of->function());
+        boost::asio::co_spawn(of->executor, std::move(lane), boost::asio::detached);
     }
 };
 
@@ -141,9 +169,9 @@ boost::asio::awaitable<std::optional<outcome_of<typename Course::result>>> run_l
         cancellable whole;
         bool was_switched = co_await is_switched();
         co_await [&](auto* frame) {
-            const auto wait_for_next = [of, fn, first](const gate::ref&) {
+            const auto wait_for_next = [of, first](const gate::ref&) {
                 if (first != 0) return;
-                of->set_alarm(ring<Course, Race, F>{of, fn});
+                of->set_alarm(ring<Course, F, Race>{of});
                 of->end_ring();
             };
             return whole.begin(frame, was_switched, [&of](const gate::ref&) { return cancel_of(of); }, wait_for_next);
@@ -183,7 +211,8 @@ boost::asio::awaitable<void> await_extras(std::shared_ptr<Race> of) {
         cancellable sleep;
         bool was_switched = co_await is_switched();
         co_await [&](auto* frame) {
-            return sleep.begin(frame, was_switched, [&of](const gate::ref&) { return cancel_of(of); });
+            const auto cancel = [&of](const gate::ref&) { return cancel_of(of); };
+            return sleep.begin(frame, was_switched, cancel, [](const gate::ref&) {});
         };
         if (of->begin_wait(sleep.through())) {
             boost::asio::steady_timer never(of->executor, std::chrono::steady_clock::time_point::max());
@@ -202,11 +231,15 @@ template <class Course, class F>
 boost::asio::awaitable<step> run_fork(Course& call, const F& fn) {
     using lanes = typename Course::lanes;
     using result = typename Course::result;
-    using this_race = race<lanes, result>;
+    using this_race = race<lanes, result, F>;
+    static_assert(std::is_nothrow_move_constructible_v<result>,
+                  "keel: hedge hands the result from attempt to attempt, so moving it must not throw");
     constexpr auto none = boost::asio::cancellation_type::none;
 
+    const bool throws = co_await boost::asio::this_coro::throw_if_cancelled();
     const auto of = std::allocate_shared<this_race>(boost::asio::recycling_allocator<this_race>(), call.pipeline(),
-                                                    call.nested().of(), co_await boost::asio::this_coro::executor);
+                                                    call.nested().of(), co_await boost::asio::this_coro::executor,
+                                                    throws, fn);
     const struct leaving {
         this_race& it;
         ~leaving() { it.leave(); }
@@ -218,7 +251,6 @@ boost::asio::awaitable<step> run_fork(Course& call, const F& fn) {
     if (caller.cancelled() != none) of->cancel();
     if (!of->end_call()) {
         // Awaiting a coroutine throws where the caller has cancelled already.
-        const bool throws = co_await boost::asio::this_coro::throw_if_cancelled();
         co_await boost::asio::this_coro::throw_if_cancelled(false);
         co_await await_extras(of);
         co_await boost::asio::this_coro::throw_if_cancelled(throws);

@@ -1,36 +1,26 @@
 #pragma once
 // SPDX-License-Identifier: BSL-1.0
 
+#include "../../detail/macros.hpp"
+#include "../../sync/sections.hpp"
 #include "alarm.hpp"
 
 #include <atomic>
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/cancellation_type.hpp>
-#include <boost/asio/execution/blocking.hpp>
-#include <boost/asio/execution/context.hpp>
 #include <boost/asio/execution/outstanding_work.hpp>
-#include <boost/asio/execution_context.hpp>
 #include <boost/asio/prefer.hpp>
-#include <boost/asio/query.hpp>
-#include <boost/asio/require.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
-#include <thread>
-#include <type_traits>
 #include <utility>
 
 namespace keel::detail {
 
-/// Who has cancelled an attempt.
-enum class canceller : std::uint32_t { deadline = 1, caller = 2, winner = 4 };
-
 /// Lets an attempt be cancelled from any thread. Asio wants a cancellation not to overlap with the coroutine that it is
-/// for, and leaves that to strands. Here the coroutine runs in sections: a cancellation waits for the end of the
-/// section, where the section performs it; and a section that begins meanwhile waits for the end of the cancellation,
-/// which is short. Sections do not wait for one another.
+/// for, and leaves that to strands. Here the coroutine runs in `sections`, whose act is the cancellation.
 ///
 /// Counts its owners, for executors may outlive the attempt. Lets go of the executor below when there are none left:
 /// the caller's cancellation signal, which only watches it, may outlive even the context. Then it goes back to a pool.
@@ -40,47 +30,14 @@ class gate {
     gate(const gate&) = delete;
     gate& operator=(const gate&) = delete;
 
-    void enter() noexcept {
-        std::uint32_t now = state_.load(std::memory_order_relaxed);
-        for (;;) {
-            if ((now & performing) != 0 && performer_.load(std::memory_order_relaxed) != this_thread()) {
-                std::this_thread::yield();
-                now = state_.load(std::memory_order_relaxed);
-            } else if (state_.compare_exchange_weak(now, now + one_section, std::memory_order_acquire)) {
-                return;
-            }
-        }
-    }
-    void leave() noexcept {
-        std::uint32_t now = state_.load(std::memory_order_relaxed);
-        for (;;) {
-            const std::uint32_t without = now - one_section;
-            const std::uint32_t next = may_perform(without) ? without - wanted + performing : without;
-            if (!state_.compare_exchange_weak(now, next, std::memory_order_acq_rel)) continue;
-            if (next != without) perform();
-            return;
-        }
-    }
     /// Does nothing once the gate is closed.
-    void cancel(canceller by, boost::asio::cancellation_type_t type) noexcept {
-        types_.fetch_or(static_cast<unsigned>(type), std::memory_order_relaxed);
-        std::uint32_t now = state_.load(std::memory_order_relaxed);
-        for (;;) {
-            if ((now & closed) != 0) return;
-            const std::uint32_t asked = now | wanted | static_cast<std::uint32_t>(by);
-            const std::uint32_t next = may_perform(asked) ? asked - wanted + performing : asked;
-            if (!state_.compare_exchange_weak(now, next, std::memory_order_acq_rel)) continue;
-            if (next != asked) perform();
-            return;
-        }
-    }
-
+    void cancel(boost::asio::cancellation_type_t type) noexcept { cancel(false, type); }
+    void cancel_at_deadline() noexcept { cancel(true, boost::asio::cancellation_type::all); }
     /// Its first section will do no more than leave.
-    void opened() noexcept { state_.fetch_and(~opening, std::memory_order_release); }
-    /// Within a section: no cancellation begins from now on.
+    void opened() noexcept { sections_.open(); }
+    /// No cancellation begins from now on, and none runs but on this thread.
     void close() noexcept {
-        while ((state_.fetch_or(closed, std::memory_order_acq_rel) & opening) != 0)
-            std::this_thread::yield();
+        sections_.close();
         deadline_.stop();
         if (const unsigned before = work_.fetch_or(outlives, std::memory_order_acq_rel); before >= one_work) hold(1);
     }
@@ -92,10 +49,8 @@ class gate {
     void end_work() noexcept {
         if (work_.fetch_sub(one_work, std::memory_order_acq_rel) == outlives + one_work) hold(-1);
     }
-    /// Whether `by` has asked for it before it was closed.
-    bool was_cancelled(canceller by) const noexcept {
-        return (state_.load(std::memory_order_relaxed) & static_cast<std::uint32_t>(by)) != 0;
-    }
+    /// Whether its deadline has come before it was closed.
+    bool was_late() const noexcept { return sections_.was_noted(); }
 
     /// Only within a section.
     boost::asio::cancellation_slot slot() noexcept { return signal_.slot(); }
@@ -202,17 +157,29 @@ class gate {
       public:
         explicit section(ref through) noexcept
           : gate_(std::move(through)) {
-            gate_->enter();
+            gate_->sections_.enter();
         }
         section(const section&) = delete;
         section& operator=(const section&) = delete;
-        ~section() { gate_->leave(); }
+        ~section() { gate_->sections_.leave(emission{*gate_}); }
 
       private:
         ref gate_;
     };
 
   private:
+    struct emission {
+        gate& of;
+        void operator()() const noexcept {
+            of.signal_.emit(static_cast<boost::asio::cancellation_type_t>(of.types_.load(std::memory_order_relaxed)));
+        }
+    };
+
+    void cancel(bool at_deadline, boost::asio::cancellation_type_t type) noexcept {
+        types_.fetch_or(static_cast<unsigned>(type), std::memory_order_relaxed);
+        sections_.want(at_deadline, emission{*this});
+    }
+
     static constexpr unsigned outlives = 1;
     static constexpr unsigned one_work = 2;
 
@@ -227,35 +194,6 @@ class gate {
     }
 
     static constexpr std::size_t room_for_wait = 256;
-    static constexpr std::uint32_t wanted = 8;
-    static constexpr std::uint32_t performing = 16;
-    static constexpr std::uint32_t closed = 32;
-    static constexpr std::uint32_t opening = 64;
-    static constexpr std::uint32_t one_section = 128;
-
-    static bool may_perform(std::uint32_t state) noexcept {
-        return state < one_section && (state & (wanted | performing | closed)) == wanted;
-    }
-    void perform() noexcept {
-        performer_.store(this_thread(), std::memory_order_relaxed);
-        for (;;) {
-            signal_.emit(static_cast<boost::asio::cancellation_type_t>(types_.load(std::memory_order_relaxed)));
-            std::uint32_t now = state_.load(std::memory_order_relaxed);
-            std::uint32_t next;
-            do {
-                const std::uint32_t without = now - performing;
-                next = may_perform(without) ? without - wanted + performing : without;
-                if (next == without) performer_.store(nullptr, std::memory_order_relaxed);
-            } while (!state_.compare_exchange_weak(now, next, std::memory_order_acq_rel));
-            if ((next & performing) == 0) return;
-            performer_.store(this_thread(), std::memory_order_relaxed);
-        }
-    }
-    static const void* this_thread() noexcept {
-        static thread_local const char one = 0;
-        return &one;
-    }
-
     static void retire(gate* g) noexcept {
         g->signal_.slot().clear();
         g->inner_ = nullptr;
@@ -267,7 +205,7 @@ class gate {
     static void give_back(gate* g) noexcept {
         g->types_.store(0, std::memory_order_relaxed);
         g->work_.store(0, std::memory_order_relaxed);
-        g->state_.store(opening, std::memory_order_relaxed);
+        g->sections_.reset();
         g->owners_.store(1, std::memory_order_relaxed);
         g->watchers_.store(1, std::memory_order_relaxed);
         for (auto& place : pool) {
@@ -277,13 +215,12 @@ class gate {
         delete g;
     }
     // As many as are kept for the next attempts. Not destroyed: attempts may end after other static objects have.
-    static inline constinit std::atomic<gate*> pool[64]{};
+    KEEL_PROCESS_WIDE static inline constinit std::atomic<gate*> pool[64]{};
 
-    std::atomic<std::uint32_t> state_{opening}; ///< sections that run, and the bits above
+    sections<> sections_;
     std::atomic<std::uint32_t> owners_{1};
     std::atomic<std::uint32_t> watchers_{1}; ///< all owners together are one
-    std::atomic<unsigned> types_{0};
-    std::atomic<const void*> performer_{nullptr};
+    std::atomic<unsigned> types_{0}; ///< of all cancellations so far
     boost::asio::cancellation_signal signal_;
     boost::asio::any_io_executor inner_;
     std::atomic<unsigned> work_{0}; ///< how often it is counted on, and whether the attempt has ended
@@ -293,89 +230,6 @@ class gate {
     alarm deadline_;
     bool is_memory_used_ = false;
     alignas(std::max_align_t) std::byte memory_[room_for_wait];
-};
-
-/// Runs functions on the executor that a gate is for, each as a section of that gate.
-class section_executor {
-  public:
-    explicit section_executor(gate::ref through) noexcept
-      : gate_(std::move(through)) {}
-    section_executor(const section_executor& other) noexcept
-      : section_executor(other, other.never_blocks_, other.is_work_) {}
-    section_executor(section_executor&& from) noexcept
-      : gate_(std::move(from.gate_))
-      , never_blocks_(from.never_blocks_)
-      , is_work_(std::exchange(from.is_work_, false)) {}
-    section_executor& operator=(section_executor from) noexcept {
-        std::swap(gate_, from.gate_);
-        std::swap(never_blocks_, from.never_blocks_);
-        std::swap(is_work_, from.is_work_);
-        return *this;
-    }
-    ~section_executor() {
-        if (is_work_) gate_->end_work();
-    }
-
-    boost::asio::execution_context& query(boost::asio::execution::context_t) const noexcept {
-        return boost::asio::query(gate_->inner(), boost::asio::execution::context);
-    }
-    boost::asio::execution::blocking_t query(boost::asio::execution::blocking_t) const noexcept {
-        if (never_blocks_) return boost::asio::execution::blocking.never;
-        return boost::asio::execution::blocking.possibly;
-    }
-    boost::asio::execution::outstanding_work_t query(boost::asio::execution::outstanding_work_t) const noexcept {
-        if (is_work_) return boost::asio::execution::outstanding_work.tracked;
-        return boost::asio::execution::outstanding_work.untracked;
-    }
-    section_executor require(boost::asio::execution::blocking_t::never_t) const noexcept {
-        return {*this, true, is_work_};
-    }
-    section_executor require(boost::asio::execution::blocking_t::possibly_t) const noexcept {
-        return {*this, false, is_work_};
-    }
-    section_executor require(boost::asio::execution::outstanding_work_t::tracked_t) const noexcept {
-        return {*this, never_blocks_, true};
-    }
-    section_executor require(boost::asio::execution::outstanding_work_t::untracked_t) const noexcept {
-        return {*this, never_blocks_, false};
-    }
-
-    template <class F>
-    void execute(F&& f) const {
-        const auto on = [&](auto property) {
-            boost::asio::prefer(gate_->inner(), property).execute(section<std::decay_t<F>>{gate_, std::forward<F>(f)});
-        };
-        if (never_blocks_)
-            on(boost::asio::execution::blocking.never);
-        else
-            on(boost::asio::execution::blocking.possibly);
-    }
-
-    friend bool operator==(const section_executor& a, const section_executor& b) noexcept {
-        return a.gate_ == b.gate_ && a.never_blocks_ == b.never_blocks_;
-    }
-
-  private:
-    template <class F>
-    struct section {
-        gate::ref through;
-        F function;
-
-        void operator()() {
-            const gate::section now(through);
-            std::move(function)();
-        }
-    };
-    section_executor(const section_executor& other, bool never_blocks, bool is_work) noexcept
-      : gate_(other.gate_)
-      , never_blocks_(never_blocks)
-      , is_work_(is_work) {
-        if (is_work_) gate_->begin_work();
-    }
-
-    gate::ref gate_;
-    bool never_blocks_ = false;
-    bool is_work_ = false; ///< whether the context is to run on for this one
 };
 
 } // namespace keel::detail

@@ -9,6 +9,7 @@
 #include "../../outcome.hpp"
 #include "alarm.hpp"
 #include "gate.hpp"
+#include "virtual_time.hpp"
 
 #include <atomic>
 #include <boost/asio/any_io_executor.hpp>
@@ -24,27 +25,32 @@
 namespace keel::detail {
 
 /// The attempts of one call that run at the same time, in lanes: the first success wins, and all others are cancelled.
-/// The call's own coroutine is one of them, and the last to end.
-template <class Lanes, class R>
+/// The call's own coroutine is one of them, and the last to end. `F` makes an attempt.
+template <class Lanes, class R, class F>
 class race {
     static constexpr std::size_t at = Lanes::parts::outermost_fork;
 
   public:
-    race(Lanes& pipeline, const call& forked, boost::asio::any_io_executor on)
+    race(Lanes& pipeline, const call& forked, boost::asio::any_io_executor on, bool throws, const F& fn)
       : executor(std::move(on))
+      , throws_if_cancelled(throws)
       , told(forked.as_context(clock_ref(pipeline.clock())))
       , numbers(forked.attempt)
       , pipeline_(pipeline)
+      , fn_(fn)
       , delay_(policy().delay(state()))
       , due_(pipeline.clock().now() + delay_) {}
 
     const boost::asio::any_io_executor executor;
-    const context told; ///< attempts are calls inside it
+    const bool throws_if_cancelled; ///< as `this_coro::throw_if_cancelled`
+    context told;                   ///< attempts are calls inside it
     std::atomic<std::uint32_t> numbers;
 
     Lanes& pipeline() const noexcept { return pipeline_; }
     const hedge_policy& policy() const noexcept { return pipeline_.template get<at>(); }
     auto& state() const noexcept { return pipeline_.template state<at>(); }
+    /// As long as the call lasts.
+    const F& function() const noexcept { return *fn_; }
 
     /// The number of an extra attempt that begins now, from 1; 0 if there is to be none.
     unsigned take_extra() {
@@ -54,12 +60,12 @@ class race {
             if (so_far == most()) return 0;
         } while (!extras_.compare_exchange_weak(so_far, so_far + 1, std::memory_order_relaxed));
         due_.store(pipeline_.clock().now() + delay_, std::memory_order_relaxed);
-        // One that is refused is not made later: its number is a lane's.
+        // A refused one keeps its number: numbers are places of lanes.
         return policy().may_start(state()) ? so_far + 1 : 0;
     }
 
     /// Lets `ring(error_code)` be called when the next extra attempt is due, if there is to be one. To be followed by
-    /// `end_ring`; the first time it is begun by nobody.
+    /// `end_ring`. The first alarm is set without a ring before it.
     template <class Ring>
     void set_alarm(const Ring& ring) {
         if (is_over() || extras_.load(std::memory_order_relaxed) == most()) return;
@@ -130,7 +136,9 @@ class race {
     /// Ends the call if no other lane runs.
     bool end_call() noexcept {
         unsigned none = 0;
-        return running_.compare_exchange_strong(none, ended, std::memory_order_acq_rel);
+        if (!running_.compare_exchange_strong(none, ended, std::memory_order_acq_rel)) return false;
+        fn_.reset();
+        return true;
     }
     /// The call's coroutine is about to be suspended until the last other lane cancels it. False if none runs.
     bool begin_wait(const gate::ref& through) {
@@ -142,9 +150,10 @@ class race {
         return true;
     }
     void end_wait() noexcept { running_.fetch_sub(waits, std::memory_order_acq_rel); }
-    /// The call's coroutine is destroyed, perhaps in the midst of it: nothing begins any more.
+    /// The call's coroutine is destroyed. In the midst of it nothing begins any more, and lanes that are destroyed with
+    /// their context after it give nothing back to the calls around it, which have gone.
     void leave() {
-        running_.fetch_or(ended, std::memory_order_acq_rel);
+        if (running_.fetch_or(ended, std::memory_order_acq_rel) >= one) told = context(told.deadline());
         stop_alarm();
     }
 
@@ -169,7 +178,7 @@ class race {
     }
     unsigned most() const noexcept { return static_cast<unsigned>(policy().config.extra); }
     static void cancel(const gate::ref& through) noexcept {
-        through->cancel(canceller::winner, boost::asio::cancellation_type::all);
+        through->cancel(boost::asio::cancellation_type::all);
     }
     void cancel_all() noexcept {
         for (const auto& each : lanes_) {
@@ -178,6 +187,7 @@ class race {
     }
 
     Lanes& pipeline_;
+    std::optional<F> fn_;
     const nanos delay_;
     std::atomic<time_point> due_; ///< when the next extra attempt is
     alarm alarm_;

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSL-1.0
 
 #include "../../clock/manual_clock.hpp"
+#include "../../detail/macros.hpp"
 #include "../../duration.hpp"
 
 #include <algorithm>
@@ -56,7 +57,7 @@ class virtual_alarm {
         std::mutex mutex;
         std::list<virtual_alarm*> set;
     };
-    static registry& all() {
+    KEEL_PROCESS_WIDE static registry& all() {
         static registry one;
         return one;
     }
