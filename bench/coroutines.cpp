@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 
+#include "second_thread.hpp"
 #include "table.hpp"
 #include "work.hpp"
 
@@ -12,18 +13,20 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include <atomic>
-#include <condition_variable>
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
-#include <mutex>
-#include <stop_token>
 #include <string>
-#include <thread>
+#include <variant>
 
 namespace asio = boost::asio;
 using asio::awaitable;
@@ -50,6 +53,19 @@ awaitable<int> at_once(int n) { co_return work(n); }
 awaitable<int> soon(int n) {
     co_await asio::post(asio::deferred);
     co_return work(n);
+}
+
+// Deadlines without keel.
+awaitable<int> beside_a_timer(int n) {
+    asio::steady_timer deadline(co_await asio::this_coro::executor, std::chrono::seconds(1));
+    deadline.async_wait([](auto) {});
+    co_return co_await soon(n);
+}
+awaitable<int> or_a_timer(int n) {
+    using namespace asio::experimental::awaitable_operators;
+    asio::steady_timer deadline(co_await asio::this_coro::executor, std::chrono::seconds(1));
+    const auto first = co_await (soon(n) || deadline.async_wait(asio::use_awaitable));
+    co_return std::get<0>(first);
 }
 
 bench::table results;
@@ -98,6 +114,8 @@ void add_calls(const char* group, Attempt attempt) {
 void add_all() {
     add_calls(not_suspended, at_once);
     add_calls(suspended, soon);
+    add(suspended, "that, and a steady_timer is armed and destroyed", beside_a_timer);
+    add(suspended, "that || a steady_timer, right in a strand only", or_a_timer);
 
     results.add({one_fetch_add, "To compare with", one_fetch_add, "-"});
     benchmark::RegisterBenchmark(one_fetch_add, [](benchmark::State& state) {
@@ -110,14 +128,7 @@ void add_all() {
 } // namespace
 
 int main(int argc, char** argv) {
-    // As in main.cpp: in a process of one thread some atomics and mutexes cost less.
-    std::mutex mutex;
-    std::condition_variable_any wake;
-    const std::jthread idle([&](std::stop_token stop) {
-        std::unique_lock lock(mutex);
-        wake.wait(lock, stop, [] { return false; });
-    });
-
+    const bench::second_thread idle;
     benchmark::Initialize(&argc, argv);
     if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
     add_all();

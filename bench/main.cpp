@@ -1,28 +1,27 @@
 // SPDX-License-Identifier: BSL-1.0
 
 #include "baselines.hpp"
+#include "second_thread.hpp"
 #include "table.hpp"
 #include "work.hpp"
 
 #include <keel/cache.hpp>
 #include <keel/coalesce.hpp>
+#include <keel/deadline.hpp>
 #include <keel/keel.hpp>
 
 #include <benchmark/benchmark.h>
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <cstdio>
 #include <expected>
 #include <limits>
 #include <memory>
-#include <mutex>
-#include <stop_token>
 #include <string>
+#include <string_view>
 #include <system_error>
-#include <thread>
 #include <type_traits>
 #include <unordered_map>
 #include <utility>
@@ -39,6 +38,7 @@ constexpr const char* flags = "-std=c++23 -O3 -DNDEBUG";
 
 constexpr const char* healthy = "The function succeeds";
 constexpr const char* unhealthy = "Refusals and failures";
+constexpr const char* headers = "A deadline for another process";
 constexpr const char* no_clock = "-";
 
 constexpr auto card = keel::timeout | keel::retry<keel::exp_jitter> | keel::breaker<keel::sliding_window>;
@@ -338,17 +338,23 @@ void add_unhealthy() {
         scale::one_thread, is_closed);
 }
 
+// By a clock that costs nothing to read.
+void add_deadlines() {
+    const auto clock = std::make_shared<keel::manual_clock>();
+    add(headers, "to_grpc_timeout, 5 s", no_clock, clock, [](keel::manual_clock& c, int n) {
+        return keel::to_grpc_timeout(keel::context(c.now() + 5s + keel::nanos(n), c))->view().size();
+    });
+    add(headers, "from_grpc_timeout, \"5000000u\"", no_clock, clock, [](keel::manual_clock& c, int) {
+        std::string_view header = "5000000u";
+        benchmark::DoNotOptimize(header);
+        return keel::from_grpc_timeout(header, c)->deadline();
+    });
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
-    // glibc drops the lock prefix of some atomics, and its mutexes' too, as long as a process has one thread.
-    std::mutex mutex;
-    std::condition_variable_any wake;
-    const std::jthread idle([&](std::stop_token stop) {
-        std::unique_lock lock(mutex);
-        wake.wait(lock, stop, [] { return false; });
-    });
-
+    const bench::second_thread idle;
     benchmark::Initialize(&argc, argv);
     if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
     keel::cached_clock::update();
@@ -357,6 +363,7 @@ int main(int argc, char** argv) {
     add_sharing();
     add_unhealthy();
     add_failures_of_a_budget();
+    add_deadlines();
     benchmark::RunSpecifiedBenchmarks(&results);
     std::fputc('\n', stderr);
     results.print(raw_call, one_fetch_add, flags);

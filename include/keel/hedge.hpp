@@ -47,8 +47,8 @@ struct hedge_config {
 /// once: write it for what is idempotent.
 ///
 /// `percentile`: the delay is that of the latencies of first attempts, or at most an eighth more (where it is between a
-/// microsecond and 18 minutes): at 0.95 no more than one call in 20 starts another attempt. Successes count, and what lost and late ones have taken at least; failures do
-/// not. Known after 32 of them; recent ones outweigh older ones.
+/// microsecond and 18 minutes): at 0.95 no more than one call in 20 starts another attempt. Successes count, and what
+/// lost and late ones have taken at least; failures do not. Known after 32 of them; recent ones outweigh older ones.
 struct hedge_policy {
     hedge_config config{};
 

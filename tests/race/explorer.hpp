@@ -19,8 +19,8 @@
 // preemptions, for what is left of the bound is part of the state; sleep sets would not. Operations on a location that
 // one thread alone uses, and additions to one that nobody reads until the end, are no places to switch at: which
 // locations these are is learnt, and everything is begun again when one of them turns out to be shared.
-// So is whether any fence acquires: only then a state tells what it would join. A thread that waits for another says so,
-// and sees what is stored once it has looked often enough.
+// So is whether any fence acquires: only then a state tells what it would join. A thread that waits for another says
+// so, and sees what is stored once it has looked often enough.
 
 #include "report.hpp"
 
@@ -86,8 +86,8 @@ class explorer {
         me().inner = held;
     }
 
-    /// A thread goes round a loop, in which it waits for another: it remembers nothing since the last boundary but where
-    /// it is. All that is left to wait for one another is a failure.
+    /// A thread goes round a loop, in which it waits for another: it remembers nothing since the last boundary but
+    /// where it is. All that is left to wait for one another is a failure.
     void wait(const where& w);
 
     bool in_thread() const noexcept { return current_ >= 0; }

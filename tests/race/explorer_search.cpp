@@ -97,7 +97,8 @@ void explorer::wait(const where& w) {
         for (location_id at = 2; at < used_; ++at)
             me().seen.raise(at, locations_[at].latest());
     me().rounds = std::min(me().rounds + 1, 3U);
-    require(std::ranges::any_of(threads_, [](const thread& t) { return !t.done && t.rounds < 3; }), "all wait for ever");
+    require(std::ranges::any_of(threads_, [](const thread& t) { return !t.done && t.rounds < 3; }),
+            "all wait for ever");
 }
 
 unsigned explorer::pick(unsigned n) {

@@ -39,8 +39,7 @@ inline scenario_list scenarios() {
     scenario_list all;
     for (const auto& some : {probe_scenarios(), trip_scenarios(), window_scenarios(), overdue_scenarios(),
                              stats_scenarios(), wrap_scenarios(), rate_scenarios(), throttle_scenarios(),
-                             limit_scenarios(), permit_scenarios(), retry_budget_scenarios(),
-                             section_scenarios()})
+                             limit_scenarios(), permit_scenarios(), retry_budget_scenarios(), section_scenarios()})
         all.insert(all.end(), some.begin(), some.end());
     return all;
 }

@@ -38,8 +38,8 @@ seeded_list section_bugs();
 
 inline seeded_list seeded_bugs() {
     seeded_list all;
-    for (const auto& some : {breaker_bugs(), part_bugs(), keel_bugs(), rate_bugs(), permit_bugs(), retry_budget_bugs(),
-                             section_bugs()})
+    for (const auto& some :
+         {breaker_bugs(), part_bugs(), keel_bugs(), rate_bugs(), permit_bugs(), retry_budget_bugs(), section_bugs()})
         all.insert(all.end(), some.begin(), some.end());
     return all;
 }

@@ -19,7 +19,7 @@ std::string_view wrong(const keel::breaker_config<Window>& c) {
     const keel::config_error e = c.validate();
     return e ? e.field : "";
 }
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
 } // namespace
 
 TEST_CASE_TEMPLATE("the defaults of a circuit are those that the documents name", W, sliding_window,
@@ -59,7 +59,7 @@ TEST_CASE_TEMPLATE("a circuit names the field of its recovery that is out of ran
     CHECK(wrong(config{.growth = {.factor = 100}}) == "");
     CHECK(wrong(config{.growth = {.factor = 0.99}}) == "growth.factor");
     CHECK(wrong(config{.growth = {.factor = 100.1}}) == "growth.factor");
-    CHECK(wrong(config{.growth = {.factor = nan}}) == "growth.factor");
+    CHECK(wrong(config{.growth = {.factor = not_a_number}}) == "growth.factor");
     CHECK(wrong(config{.growth = {.factor = 2, .cap = 29s}}) == "growth.cap");
     CHECK(wrong(config{.growth = {.factor = 2, .cap = 30s}}) == "");
     CHECK(wrong(config{.growth = {.factor = 1, .cap = 29s}}) == "");
@@ -73,7 +73,7 @@ TEST_CASE_TEMPLATE("a circuit names the field of its recovery that is out of ran
 TEST_CASE_TEMPLATE("a circuit names the field of its rate that is out of range", W, sliding_window,
                    sliding_time_window) {
     using config = keel::breaker_config<W>;
-    for (const double rate : {0.0, -0.5, 1.0001, nan})
+    for (const double rate : {0.0, -0.5, 1.0001, not_a_number})
         CHECK(wrong(config{.failure_rate = rate}) == "failure_rate");
     CHECK(wrong(config{.failure_rate = 1}) == "");
     CHECK(wrong(config{.minimum_calls = 0}) == "minimum_calls");
@@ -97,7 +97,7 @@ TEST_CASE_TEMPLATE("a limit of slow calls is above 0 and at most 100 years, or n
 TEST_CASE_TEMPLATE("a rate of slow calls is above 0 and at most 1", W, sliding_window, sliding_time_window,
                    consecutive_failures) {
     using config = keel::breaker_config<W>;
-    for (const double rate : {0.0, -0.5, 1.0001, nan})
+    for (const double rate : {0.0, -0.5, 1.0001, not_a_number})
         CHECK(wrong(config{.slow_call = {.longer_than = 1s, .rate = rate}}) == "slow_call.rate");
     CHECK(wrong(config{.slow_call = {.longer_than = 1s, .rate = 1}}) == "");
     CHECK(wrong(config{.slow_call = {.longer_than = 1s, .rate = 0.5}}) == (W::by_rate ? "" : "slow_call.rate"));

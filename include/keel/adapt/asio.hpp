@@ -51,9 +51,10 @@ auto drive_decayed(lanes<Source, Clock>& pipeline, const context* outer, F&& fn,
 /// a function that returns `T`; rejections and exceptions are as there.
 ///
 /// Waits are timers on the executor of the coroutine. When the deadline of an attempt passes, and the chain has a
-/// `timeout`, what the attempt awaits is cancelled by `cancellation_type::all`, its end is awaited, and a failure becomes `errc::timed_out`. When the caller
-/// cancels, waits and attempts end at once; that counts as ignored, and what policies have taken goes back. The result
-/// is then what the attempt ended with, and between attempts the error, or exception, `operation_aborted`.
+/// `timeout`, what the attempt awaits is cancelled by `cancellation_type::all`, its end is awaited, and a failure
+/// becomes `errc::timed_out`. When the caller cancels, waits and attempts end at once; that counts as ignored, and what
+/// policies have taken goes back. The result is then what the attempt ended with, and between attempts the error, or
+/// exception, `operation_aborted`.
 ///
 /// `fn` and `args` are copied, or moved if they are rvalues; `std::ref` hands on references. The pipeline must outlive
 /// the call. Any number of calls may run at once, in any number of threads, with or without strands.
@@ -71,8 +72,8 @@ auto async(P& pipeline, const context& outer, F&& fn, Args&&... args) {
 template <executable P, class F, class... Args>
 auto async(P&, const context&&, F&&, Args&&...) = delete;
 
-/// Suspends the coroutine for `d`, at most 100 years, by that clock; by a `manual_clock`, until `run()` has advanced it so far. Throws
-/// `boost::system::system_error` with `operation_aborted` if it is cancelled.
+/// Suspends the coroutine for `d`, at most 100 years, by that clock; by a `manual_clock`, until `run()` has advanced it
+/// so far. Throws `boost::system::system_error` with `operation_aborted` if it is cancelled.
 template <monotonic_clock Clock>
 boost::asio::awaitable<void> async_sleep(Clock clock, nanos d) {
     // A variable: GCC 12 compiles a condition that awaits into something else.

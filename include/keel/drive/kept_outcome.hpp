@@ -13,7 +13,8 @@
 
 namespace keel::detail {
 
-/// The outcome of a call that is driven by hand, as plain bytes, to outlast a wait. Whoever keeps one puts it back, once.
+/// The outcome of a call that is driven by hand, as plain bytes, to outlast a wait. Whoever keeps one puts it back,
+/// once.
 class kept_outcome {
   public:
     kept_outcome() = default;

@@ -118,11 +118,13 @@ class [[nodiscard]] ticket {
 
     /// Once it has ended: the rejection that the call ended with, or `errc{}`.
     KEEL_ALWAYS_INLINE errc error() const noexcept { return pauses() ? paused_.object.came_to().rejection() : errc{}; }
-    /// After a rejection: how long until asking again makes sense; after a failure, what `failure` was told. 0: unknown.
+    /// After a rejection: how long until asking again makes sense; after a failure, what `failure` was told. 0:
+    /// unknown.
     KEEL_ALWAYS_INLINE nanos retry_after() const noexcept {
         return pauses() ? paused_.object.came_to().retry_after() : nanos(0);
     }
-    /// Once it has ended, unless by an exception: what the call came to. The error is that of the last attempt, or of a fallback, or `error()`.
+    /// Once it has ended, unless by an exception: what the call came to. The error is that of the last attempt, or of a
+    /// fallback, or `error()`.
     KEEL_ALWAYS_INLINE std::expected<void, std::error_code> result() const noexcept {
         return pauses() ? paused_.object.came_to().result() : detail::by_hand_result();
     }
@@ -153,8 +155,8 @@ class [[nodiscard]] ticket {
         if (!leave(phase::running, next)) return {};
         return go_on(paused::fail(next, why, retry_after), next);
     }
-    /// The attempt says nothing about the callee: as `failure(std::errc::operation_canceled)`, which only a selector that
-    /// names it takes for a failure.
+    /// The attempt says nothing about the callee: as `failure(std::errc::operation_canceled)`, which only a selector
+    /// that names it takes for a failure.
     KEEL_ALWAYS_INLINE again ignore() { return failure(std::make_error_code(std::errc::operation_canceled)); }
 
     /// `delay()` has passed. Whether an attempt may be made now. If it is too soon, by the pipeline's clock, and nobody

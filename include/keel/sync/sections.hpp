@@ -102,7 +102,8 @@ class sections {
             const std::uint32_t changed = by(now);
             const bool acts = may_act(changed);
             const std::uint32_t next = acts ? changed - wanted + acting : changed;
-            if (state_.compare_exchange_weak(now, next, std::memory_order_acq_rel, std::memory_order_relaxed)) return acts;
+            if (state_.compare_exchange_weak(now, next, std::memory_order_acq_rel, std::memory_order_relaxed))
+                return acts;
         }
     }
 

@@ -44,8 +44,8 @@ class never {
         const auto keep = [this](auto handler) {
             kept_ = std::make_unique<kept_by<decltype(handler)>>(std::move(handler));
         };
-        co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<>&, void()>(
-            keep, boost::asio::use_awaitable);
+        co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<>&, void()>(keep,
+                                                                                            boost::asio::use_awaitable);
     }
     void drop() { kept_.reset(); }
 
@@ -128,9 +128,8 @@ TEST_CASE("a context that ends while an extra attempt waits to be retried gives 
     never operation;
     std::optional<virtual_world> world(std::in_place);
     keel::pipeline outer{keel::retry<keel::constant>({.attempts = 5, .backoff = {.every = 1ms}}), world->clock};
-    keel::pipeline inner{hedge({.delay = 1ms}) |
-                             keel::retry<keel::constant>({.attempts = 3, .backoff = {.every = 10s}}),
-                         world->clock};
+    keel::pipeline inner{
+        hedge({.delay = 1ms}) | keel::retry<keel::constant>({.attempts = 3, .backoff = {.every = 10s}}), world->clock};
     int attempts = 0;
     world->start([&]() -> awaitable<void> {
         const auto attempt = [&]() -> awaitable<void> {

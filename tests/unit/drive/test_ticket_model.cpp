@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 // A call that is driven by hand is the call that blocks: the same attempts at the same times, told the same, and the
 // same end, whatever becomes of them.
+#include "support/asked_to_stop.hpp"
 #include "support/cold_only.hpp"
 #include "support/seed.hpp"
 
@@ -28,15 +29,11 @@
 #include <system_error>
 
 using namespace std::chrono_literals;
+using support::asked_to_stop;
 using keel::operator|; // neither side of it need be keel's own
 
 namespace {
 using result = std::expected<void, std::error_code>;
-
-struct asked_to_stop {
-    bool stop = false;
-    bool stop_requested() const noexcept { return stop; }
-};
 
 /// What happens outside of the pipeline, drawn from a seed: how long attempts take, how they end, and when the caller
 /// loses interest. Writes down what it is told.

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
+#include "support/asked_to_stop.hpp"
+
 #include <keel/backoff/constant.hpp>
 #include <keel/clock/manual_clock.hpp>
 #include <keel/context.hpp>
@@ -16,14 +18,11 @@
 
 using namespace std::chrono_literals;
 using keel::errc;
+using support::asked_to_stop;
 
 namespace {
 constexpr auto thrice = keel::retry<keel::constant>({.attempts = 3, .backoff = {.every = 10ms}});
 const std::error_code io_error = std::make_error_code(std::errc::io_error);
-struct asked_to_stop {
-    bool stop = false;
-    bool stop_requested() const noexcept { return stop; }
-};
 } // namespace
 
 TEST_CASE("a ticket has the deadline and the stop of the call around it") {

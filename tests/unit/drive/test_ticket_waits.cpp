@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
+#include "support/asked_to_stop.hpp"
+
 // Where a call that blocks would wait, a ticket says so.
 #include <keel/backoff/constant.hpp>
 #include <keel/breaker.hpp>
@@ -20,15 +22,11 @@
 
 using namespace std::chrono_literals;
 using keel::errc;
+using support::asked_to_stop;
 
 namespace {
 constexpr auto thrice = keel::retry<keel::constant>({.attempts = 3, .backoff = {.every = 10ms}});
 constexpr auto one_a_second = keel::rate_limit({.rate = 1, .per = 1s, .burst = 1, .max_wait = 1h});
-struct asked_to_stop {
-    bool stop = false;
-    bool stop_requested() const noexcept { return stop; }
-};
-
 /// As a timer of the user's would: resumes it as often as it asks for, and says after how long it was done.
 template <class Ticket>
 keel::nanos wait(keel::manual_clock& clock, Ticket& t) {

@@ -237,9 +237,9 @@ boost::asio::awaitable<step> run_fork(Course& call, const F& fn) {
     constexpr auto none = boost::asio::cancellation_type::none;
 
     const bool throws = co_await boost::asio::this_coro::throw_if_cancelled();
-    const auto of = std::allocate_shared<this_race>(boost::asio::recycling_allocator<this_race>(), call.pipeline(),
-                                                    call.nested().of(), co_await boost::asio::this_coro::executor,
-                                                    throws, fn);
+    const auto of =
+        std::allocate_shared<this_race>(boost::asio::recycling_allocator<this_race>(), call.pipeline(),
+                                        call.nested().of(), co_await boost::asio::this_coro::executor, throws, fn);
     const struct leaving {
         this_race& it;
         ~leaving() { it.leave(); }

@@ -220,7 +220,7 @@ class gate {
     sections<> sections_;
     std::atomic<std::uint32_t> owners_{1};
     std::atomic<std::uint32_t> watchers_{1}; ///< all owners together are one
-    std::atomic<unsigned> types_{0}; ///< of all cancellations so far
+    std::atomic<unsigned> types_{0};         ///< of all cancellations so far
     boost::asio::cancellation_signal signal_;
     boost::asio::any_io_executor inner_;
     std::atomic<unsigned> work_{0}; ///< how often it is counted on, and whether the attempt has ended

@@ -177,9 +177,7 @@ class race {
         return is_decided() || told.stop_requested() || told.remaining() == std::chrono::nanoseconds(0);
     }
     unsigned most() const noexcept { return static_cast<unsigned>(policy().config.extra); }
-    static void cancel(const gate::ref& through) noexcept {
-        through->cancel(boost::asio::cancellation_type::all);
-    }
+    static void cancel(const gate::ref& through) noexcept { through->cancel(boost::asio::cancellation_type::all); }
     void cancel_all() noexcept {
         for (const auto& each : lanes_) {
             if (each.is_set.load(std::memory_order_seq_cst)) cancel(each.through);

@@ -1,6 +1,7 @@
 #pragma once
 // SPDX-License-Identifier: BSL-1.0
 
+#include "../../call.hpp"
 #include "../../clock/clock.hpp"
 #include "../../context.hpp"
 #include "../../drive/walk.hpp"
