@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSL-1.0
 
 #include "clock/clock.hpp"
+#include "clock/steady_clock.hpp"
 #include "context.hpp"
 #include "detail/text.hpp"
 #include "duration.hpp"
@@ -127,22 +128,18 @@ constexpr std::expected<nanos, timeout_error> parse_timeout_ms(std::string_view 
 
 /// The context of a call that comes with a `grpc-timeout`: its deadline is so long after now. `clock` is `steady_clock`
 /// unless given; the context refers to it. What the header took to arrive is not known, and not taken off.
-inline std::expected<context, timeout_error> from_grpc_timeout(std::string_view text) noexcept {
-    return detail::context_for(parse_grpc_timeout(text), detail::default_clock);
-}
-template <monotonic_clock Clock>
-std::expected<context, timeout_error> from_grpc_timeout(std::string_view text, const Clock& clock) noexcept {
+template <monotonic_clock Clock = steady_clock>
+std::expected<context, timeout_error> from_grpc_timeout(std::string_view text,
+                                                        const Clock& clock = detail::default_clock) noexcept {
     return detail::context_for(parse_grpc_timeout(text), clock);
 }
 template <monotonic_clock Clock>
 std::expected<context, timeout_error> from_grpc_timeout(std::string_view, const Clock&&) = delete;
 
 /// The same from a number of milliseconds.
-inline std::expected<context, timeout_error> from_timeout_ms(std::string_view text) noexcept {
-    return detail::context_for(parse_timeout_ms(text), detail::default_clock);
-}
-template <monotonic_clock Clock>
-std::expected<context, timeout_error> from_timeout_ms(std::string_view text, const Clock& clock) noexcept {
+template <monotonic_clock Clock = steady_clock>
+std::expected<context, timeout_error> from_timeout_ms(std::string_view text,
+                                                      const Clock& clock = detail::default_clock) noexcept {
     return detail::context_for(parse_timeout_ms(text), clock);
 }
 template <monotonic_clock Clock>

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSL-1.0
 
 #include "coroutines.hpp"
+#include "counted.hpp"
 
 #include <keel/adapt/asio.hpp>
 #include <keel/context.hpp>
@@ -34,14 +35,7 @@ class diary {
     /// An attempt that lasts for `d`. Gives its number.
     asio::awaitable<int> attempt(const keel::context& c, keel::nanos d) {
         const std::uint32_t n = c.attempt();
-        const struct running {
-            int& count;
-            explicit running(int& of)
-              : count(of) {
-                ++count;
-            }
-            ~running() { --count; }
-        } now(running_);
+        const counted now(running_);
         note('+', n);
         try {
             co_await world_.sleep(d);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "support/coroutines.hpp"
+#include "support/counted.hpp"
 #include "support/diary.hpp"
 #include "support/results.hpp"
 
@@ -100,14 +101,7 @@ class attempts {
 
     awaitable<int> operator()(const context& c) {
         const std::uint32_t n = c.attempt();
-        const struct running {
-            int& count;
-            explicit running(int& of)
-              : count(of) {
-                ++count;
-            }
-            ~running() { --count; }
-        } now(running_);
+        const support::counted now(running_);
         if (n % 4 == 0) throw std::runtime_error("no");
         if (n % 4 == 2) co_await this_coro::reset_cancellation_state(boost::asio::disable_cancellation());
         co_await boost::asio::post(boost::asio::deferred);
