@@ -6,17 +6,17 @@
 
 #include <doctest/doctest.h>
 
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/cancellation_type.hpp>
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/system/error_code.hpp>
 #include <boost/system/system_error.hpp>
 
 #include <exception>
+#include <functional>
 #include <list>
 #include <utility>
 
@@ -26,16 +26,13 @@ namespace asio = boost::asio;
 /// A coroutine of a test.
 class started {
   public:
+    // Of one type, for each type would be compiled with all that starts it.
+    using body = std::move_only_function<asio::awaitable<void>()>;
+
     /// One that can be cancelled.
-    template <class Body>
-    started(asio::io_context& in, Body body) {
-        asio::co_spawn(in, std::move(body), asio::bind_cancellation_slot(signal_.slot(), ending{*this}));
-    }
+    started(asio::io_context& in, body b);
     /// One that can't: the signal would keep the executor, which may not outlive its context.
-    template <class Executor, class Body>
-    started(const Executor& on, Body body) {
-        asio::co_spawn(on, std::move(body), ending{*this});
-    }
+    started(const asio::any_io_executor& on, body b);
     started(const started&) = delete;
     started& operator=(const started&) = delete;
 
@@ -80,20 +77,13 @@ class virtual_world {
   public:
     asio::io_context context;
 
-    template <class Body>
-    started& start(Body body) {
-        return all_.emplace_back(context, std::move(body));
-    }
+    started& start(started::body b) { return all_.emplace_back(context, std::move(b)); }
     /// On a strand.
-    template <class Executor, class Body>
-    started& start_on(const Executor& on, Body body) {
-        return all_.emplace_back(on, std::move(body));
-    }
+    started& start_on(const asio::any_io_executor& on, started::body b) { return all_.emplace_back(on, std::move(b)); }
     void run() { keel::run(context, clock); }
     /// Runs a coroutine to its end, and throws what it throws.
-    template <class Body>
-    void in(Body body) {
-        const started& it = start(std::move(body));
+    void in(started::body b) {
+        const started& it = start(std::move(b));
         run();
         REQUIRE(it.has_ended());
         if (it.thrown()) std::rethrow_exception(it.thrown());
