@@ -12,8 +12,6 @@ started::started(asio::io_context& in, body b) {
     asio::co_spawn(in, std::move(b), asio::bind_cancellation_slot(signal_.slot(), ending{*this}));
 }
 
-started::started(const asio::any_io_executor& on, body b) {
-    asio::co_spawn(on, std::move(b), ending{*this});
-}
+started::started(const asio::any_io_executor& on, body b) { asio::co_spawn(on, std::move(b), ending{*this}); }
 
 } // namespace support
