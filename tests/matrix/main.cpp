@@ -14,7 +14,7 @@
 #include <string>
 #include <utility>
 
-// Every ordered pair of policies, and a hundred triples, beside the model of nested semantics. With an argument only
+// Every ordered pair of policies, and some hundred triples, beside the model of nested semantics. With an argument only
 // the chains whose text contains it; with `--facts` what docs/composition.md says of pairs in figures. `KEEL_SEED=n`
 // begins with another round, `KEEL_ROUNDS=n` asks for more of them.
 
