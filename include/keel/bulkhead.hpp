@@ -12,8 +12,8 @@
 #include "policy.hpp"
 #include "sync/fair_permits.hpp"
 
-#include <chrono>
 #include <cstdint>
+#include <type_traits>
 
 namespace keel {
 

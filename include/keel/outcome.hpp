@@ -82,7 +82,7 @@ class outcome_of : public outcome {
     outcome_of() noexcept {}
     ~outcome_of() { reset(); }
     outcome_of(outcome_of&& from) noexcept
-      : outcome(std::move(from)) {
+      : outcome(static_cast<outcome&&>(from)) {
         if (!from.holds_) return;
         ::new (static_cast<void*>(&result_)) R(std::move(from.result_));
         holds_ = true;
@@ -90,7 +90,7 @@ class outcome_of : public outcome {
     outcome_of& operator=(outcome_of&& from) noexcept {
         if (this == &from) return *this;
         reset();
-        outcome::operator=(std::move(from));
+        outcome::operator=(static_cast<outcome&&>(from));
         holds_ = from.holds_;
         if (holds_) ::new (static_cast<void*>(&result_)) R(std::move(from.result_));
         return *this;

@@ -12,12 +12,13 @@
 #include "../context.hpp"
 #include "../detail/lesser.hpp"
 #include "../drive/channel.hpp"
+#include "../drive/express_lane.hpp"
 #include "../duration.hpp"
 #include "../pipeline.hpp"
 #include "asio/attempts.hpp"
 #include "asio/course.hpp"
 #include "asio/drive.hpp"
-#include "asio/fork.hpp"
+#include "asio/fork.hpp" // IWYU pragma: keep
 #include "asio/virtual_time.hpp" // IWYU pragma: export
 
 #include <boost/asio/awaitable.hpp>

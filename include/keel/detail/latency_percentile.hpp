@@ -46,7 +46,7 @@ class basic_latency_percentile {
         if (latency.count >= (std::int64_t{1} << highest)) return buckets - 1;
         const auto n = static_cast<std::uint64_t>(latency.count);
         const auto power = static_cast<unsigned>(std::bit_width(n)) - 1;
-        return (power - lowest) * 8 + ((n >> (power - 3)) & 7);
+        return std::size_t{power - lowest} * 8 + ((n >> (power - 3)) & 7);
     }
     /// The first latency that is beyond the bucket.
     static std::int64_t end_of(std::size_t bucket) noexcept {

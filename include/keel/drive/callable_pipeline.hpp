@@ -4,10 +4,8 @@
 #include "../clock/clock.hpp"
 #include "../context.hpp"
 #include "../detail/macros.hpp"
-#include "../error.hpp"
 #include "../named.hpp"
 #include "../policy.hpp"
-#include "../result.hpp"
 #include "channel.hpp"
 #include "express_lane.hpp"
 #include "function.hpp"
@@ -17,7 +15,6 @@
 #include <cstddef>
 #include <exception>
 #include <expected>
-#include <system_error>
 #include <type_traits>
 #include <utility>
 

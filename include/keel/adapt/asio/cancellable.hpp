@@ -44,8 +44,7 @@ class cancellable {
         const auto cancel = [](const gate::ref& through) {
             return [of = gate::watcher(through)](boost::asio::cancellation_type_t t) {
                 // The attempt may end meanwhile, and with it this function.
-                const gate::watcher kept = of;
-                kept->cancel(t);
+                gate::watcher(of)->cancel(t);
             };
         };
         return begin(suspended, was_switched, cancel,

@@ -197,10 +197,7 @@ boost::asio::awaitable<std::optional<outcome_of<typename Course::result>>> run_l
         }
         whole.end();
     }
-    if (ended && ended->succeeded()) {
-        of->succeeded(n, *std::move(ended));
-        ended.reset();
-    }
+    if (ended && ended->succeeded()) of->succeeded(n, *std::exchange(ended, std::nullopt));
     co_return ended;
 }
 

@@ -186,7 +186,7 @@ class race {
 
     Lanes& pipeline_;
     std::optional<F> fn_;
-    const nanos delay_;
+    nanos delay_;
     std::atomic<time_point> due_; ///< when the next extra attempt is
     alarm alarm_;
     std::atomic<unsigned> ringing_{rings}; ///< who may change `alarm_`

@@ -5,13 +5,11 @@
 #include "../../detail/macros.hpp"
 #include "../../duration.hpp"
 
-#include <algorithm>
 #include <boost/asio/execution/context.hpp>
 #include <boost/asio/execution_context.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/query.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <compare>
 #include <cstdint>
 #include <list>
 #include <mutex>
@@ -80,9 +78,9 @@ class virtual_alarm {
     }
 
     boost::asio::steady_timer& timer_;
-    const manual_clock clock_;
-    const time_point due_;
-    const alarm_order order_;
+    manual_clock clock_;
+    time_point due_;
+    alarm_order order_;
     bool has_rung_ = false;
     std::list<virtual_alarm*>::iterator here_;
 };
