@@ -66,6 +66,14 @@ class started {
     std::exception_ptr thrown_;
 };
 
+/// A coroutine on `on`, of that context, to its end.
+inline void run_to_end(asio::io_context& context, const asio::any_io_executor& on, started::body b) {
+    const started it(on, std::move(b));
+    context.run();
+    CHECK(it.has_ended());
+    CHECK(!it.thrown());
+}
+
 /// Coroutines in virtual time.
 class virtual_world {
   public:

@@ -80,14 +80,6 @@ awaitable<void> count_all() {
     CHECK(co_await allocations_of([] { return async(at_run_time, soon); }) == 0);
 }
 
-template <class Executor>
-void count_on(const Executor& on, asio::io_context& context) {
-    const support::started all(on, count_all);
-    context.run();
-    CHECK(all.has_ended());
-    CHECK(!all.thrown());
-}
-
 } // namespace
 
 TEST_CASE("allocations are counted") {
@@ -108,12 +100,12 @@ TEST_CASE("allocations are counted") {
 
 TEST_CASE("a call allocates nothing that Asio does not keep for the next one") {
     asio::io_context context;
-    count_on(context.get_executor(), context);
+    support::run_to_end(context, context.get_executor(), count_all);
 }
 
 TEST_CASE("nor does it in a strand") {
     asio::io_context context;
-    count_on(asio::make_strand(context), context);
+    support::run_to_end(context, asio::make_strand(context), count_all);
 }
 
 TEST_CASE("the frame of a call is one that Asio keeps, with room for arguments") {

@@ -60,22 +60,14 @@ awaitable<void> count_all() {
     CHECK(co_await allocations_of(bounded, soon) <= most_bounded);
 }
 
-template <class Executor>
-void count_on(const Executor& on, asio::io_context& context) {
-    const support::started all(on, count_all);
-    context.run();
-    CHECK(all.has_ended());
-    CHECK(!all.thrown());
-}
-
 } // namespace
 
 TEST_CASE("a hedged call whose first attempt wins allocates a few blocks, or none where Asio keeps enough of them") {
     asio::io_context context;
-    count_on(context.get_executor(), context);
+    support::run_to_end(context, context.get_executor(), count_all);
 }
 
 TEST_CASE("nor does it allocate more in a strand") {
     asio::io_context context;
-    count_on(asio::make_strand(context), context);
+    support::run_to_end(context, asio::make_strand(context), count_all);
 }
