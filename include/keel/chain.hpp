@@ -83,7 +83,7 @@ constexpr const chain<P...>& as_chain(const chain<P...>& c) noexcept {
 }
 template <policy P>
 constexpr chain<P> as_chain(const P& p) {
-    return {boost::hana::make_tuple(p)};
+    return {boost::hana::tuple<P>(p)};
 }
 
 template <class T>

@@ -108,10 +108,10 @@ struct hedge_policy {
         s.started_.fetch_add(1, std::memory_order_relaxed);
         return true;
     }
-    /// For drivers: a first attempt has taken that time, or at least that.
+    /// For drivers, where there is a percentile: a first attempt has taken that time, or at least that.
     template <class State>
     void took(State& s, nanos time) const noexcept {
-        if (config.percentile > 0) s.latencies_.count(time, config.percentile);
+        s.latencies_.count(time, config.percentile);
     }
     /// For drivers: an extra attempt was the first to succeed.
     template <class State>

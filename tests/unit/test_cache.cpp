@@ -171,6 +171,9 @@ TEST_CASE("a value that was erased while it was fetched is returned and not stor
           }) == 10);
     CHECK(store.empty());
     CHECK(c.stats() == counted(0, 1, 1));
+    CHECK(c.stats() != counted(0, 1));
+    CHECK(c.stats() != counted(0, 2, 1));
+    CHECK(c.stats() != counted(1, 1, 1));
     // One of another key is.
     CHECK(c({1}, [&] {
               c.erase({2});

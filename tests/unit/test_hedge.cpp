@@ -84,6 +84,8 @@ TEST_CASE("explain counts the attempts of a hedge, and their time as far as they
     static_assert(one_by_one.duration == nanos(3s));
     constexpr auto unknown = keel::explain(hedge({.delay = 1ms, .percentile = 0.9, .extra = 2}) | keel::timeout(1s));
     static_assert(unknown.duration == nanos(3s));
+    CHECK(text_of(hedge({.delay = 1ms, .percentile = 0.9, .extra = 2}) | keel::timeout(1s))
+              .ends_with("at most 3 attempts in 3 s; may be refused: timed out\n"));
     static_assert(keel::explain(hedge({.delay = 1ms})).duration == nanos::max());
     static_assert(keel::explain(hedge({.extra = 2}) | keel::retry<>({.attempts = 4})).attempts == 12);
 }

@@ -488,6 +488,12 @@ TEST_CASE("limit refuses values out of range") {
     CHECK(of({.minimum_calls = 0}) == "keel: limit.minimum_calls = 0: must be at least 1");
     CHECK(of({.failure_rate = -0.1}) == "keel: limit.failure_rate = -0.10000000000000001: must be from 0 to 1");
     CHECK(of({.failure_rate = std::numeric_limits<double>::quiet_NaN()}) != "accepted");
+    CHECK(of({.failure_rate = 1.5}) == "keel: limit.failure_rate = 1.5: must be from 0 to 1");
+    CHECK(of({.strategy = {.tolerance = 11}}) == "keel: limit.strategy.tolerance = 11: must be from 1 to 10");
+    CHECK(of({.strategy = {.long_windows = 1'000'001}}) ==
+          "keel: limit.strategy.long_windows = 1000001: must be from 1 to 1000000");
+    CHECK(of({.strategy = {.probe_every = 1'000'001}}) ==
+          "keel: limit.strategy.probe_every = 1000001: must be from 4 to 1000000");
     CHECK(of({.strategy = {.tolerance = 0.9}}) ==
           "keel: limit.strategy.tolerance = 0.90000000000000002: must be from 1 to 10");
     CHECK(of({.strategy = {.smoothing = 0}}) == "keel: limit.strategy.smoothing = 0: must be above 0 and at most 1");
@@ -496,6 +502,10 @@ TEST_CASE("limit refuses values out of range") {
     CHECK(of({.min = 1, .initial = 1, .max = 1, .failure_rate = 0}) == "accepted");
     CHECK(config_message([] { return keel::limit<aimd>({.strategy = {.increase = 0}}); }) ==
           "keel: limit.strategy.increase = 0: must be above 0 and at most 1000");
+    CHECK(config_message([] { return keel::limit<aimd>({.strategy = {.increase = 1001}}); }) ==
+          "keel: limit.strategy.increase = 1001: must be above 0 and at most 1000");
+    CHECK(config_message([] { return keel::limit<aimd>({.strategy = {.backoff = 0.0625}}); }) ==
+          "keel: limit.strategy.backoff = 0.0625: must be at least 0.1 and below 1");
     CHECK(config_message([] { return keel::limit<aimd>({.strategy = {.backoff = 1}}); }) ==
           "keel: limit.strategy.backoff = 1: must be at least 0.1 and below 1");
     static_assert(!keel::limit<>.validate() && !keel::limit<aimd>.validate());

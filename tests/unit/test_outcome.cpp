@@ -6,6 +6,7 @@
 #include <chrono>
 #include <exception>
 #include <expected>
+#include <memory>
 #include <ostream>
 #include <stdexcept>
 #include <system_error>
@@ -137,6 +138,26 @@ TEST_CASE("a result is built in its place and destroyed once, whatever becomes o
         }
     }
     CHECK(alive == 0);
+}
+
+TEST_CASE("an outcome is moved with what it holds, be that a result or nothing") {
+    using held = std::unique_ptr<int>;
+    outcome_of<held> from;
+    outcome_of<held> nothing(std::move(from));
+    CHECK(nothing.result() == nullptr);
+    from.emplace([] { return std::make_unique<int>(7); });
+    outcome_of<held> to(std::move(from));
+    CHECK(**to.result() == 7);
+    outcome_of<held>& same = to;
+    to = std::move(same);
+    CHECK(**to.result() == 7);
+    nothing = std::move(to);
+    CHECK(**nothing.result() == 7);
+    outcome_of<held> thrown;
+    thrown.threw(std::make_exception_ptr(1));
+    nothing = std::move(thrown);
+    CHECK(nothing.result() == nullptr);
+    CHECK(nothing.exception() != nullptr);
 }
 
 TEST_CASE("an outcome whose replacement fails is nothing, and holds nothing") {

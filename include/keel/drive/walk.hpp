@@ -39,29 +39,55 @@ class junction {
 /// `waited()`; to run what is inside the policy that forks, several times at once, and say `ended()`; or nothing more.
 enum class step : std::uint8_t { invoke, wait, fork, finish };
 
+/// How far a walk has come. Of no chain: what depends on one, compilers make again for each.
+class walk_progress {
+  public:
+    walk_progress(const walk_progress&) = delete;
+    walk_progress& operator=(const walk_progress&) = delete;
+
+    call& of() noexcept { return call_; }
+    time_point due() const noexcept { return due_; }
+
+  protected:
+    walk_progress(const call& c, std::size_t base, std::size_t inside) noexcept
+      : call_(c)
+      , base_(base)
+      , inside_(inside) {}
+
+    step wait_for(nanos delay) noexcept {
+        due_ = call_.now() + lesser(delay, longest);
+        return step::wait;
+    }
+
+    call call_;
+    std::size_t base_;
+    std::size_t inside_;         ///< of how many policies, counted from the outside in, the call is
+    bool asked_to_wait_ = false; ///< by the policy that it would enter next
+    bool takes_retry_ = false;   ///< once the wait is over
+    time_point due_{};
+};
+
 /// The full nested semantics of a call, as steps that whoever drives it takes: each policy admits, everything inside it
 /// runs, and it settles what came of that; if it says so, the inside runs again. If this ends before the call does,
 /// what policies have taken goes back.
 ///
 /// Belongs to one thread at a time.
 template <class Pipeline, class R>
-class walk {
+class walk : public walk_progress {
   public:
     /// From wherever the express lane stopped.
     walk(Pipeline& pipeline, const typename Pipeline::stopped& left, junction where) noexcept
-      : pipeline_(pipeline)
-      , call_(left.call, where.knows_now(), where.invoked() ? 1 : 0, clock_ref(pipeline.clock()))
-      , frames_(left.frames)
-      , inside_(where.invoked() ? size - where.settled() : where.admitted()) {
+      : walk_progress(call(left.call, where.knows_now(), where.invoked() ? 1 : 0, clock_ref(pipeline.clock())), 0,
+                      where.invoked() ? size - where.settled() : where.admitted())
+      , pipeline_(pipeline)
+      , frames_(left.frames) {
         if (!in_attempt()) call_.retries_left = any_number_of_retries;
     }
     /// For a part of a call: only through the policies inside of the `base` outermost ones.
     walk(Pipeline& pipeline, const call& part, std::size_t base) noexcept
-      : pipeline_(pipeline)
-      , call_(part)
-      , frames_(typename Pipeline::express_frames{})
-      , base_(base)
-      , inside_(base) {}
+      : walk_progress(part, base, base)
+      , pipeline_(pipeline)
+      , frames_(typename Pipeline::express_frames{}) {}
     /// What another walk needs in order to go on from a pause between two steps. It knows no outcome.
     struct paused {
         typename Pipeline::frames frames;
@@ -75,20 +101,20 @@ class walk {
         bool takes_retry = false;
     };
     walk(Pipeline& pipeline, paused&& p) noexcept
-      : pipeline_(pipeline)
-      , call_({p.deadline, time_point::min(), p.outer, p.retries_left}, false, p.attempt, clock_ref(pipeline.clock()))
-      , frames_(std::move(p.frames))
-      , inside_(p.inside)
-      , asked_to_wait_(p.asked_to_wait)
-      , takes_retry_(p.takes_retry)
-      , due_(p.due) {}
-    walk(const walk&) = delete;
-    walk& operator=(const walk&) = delete;
+      : walk_progress(call({p.deadline, time_point::min(), p.outer, p.retries_left}, false, p.attempt,
+                           clock_ref(pipeline.clock())),
+                      0, p.inside)
+      , pipeline_(pipeline)
+      , frames_(std::move(p.frames)) {
+        asked_to_wait_ = p.asked_to_wait;
+        takes_retry_ = p.takes_retry;
+        due_ = p.due;
+    }
     ~walk() {
         if (takes_retry_) call_.give_retry_back();
-        if (asked_to_wait_) abandon(inside_);
+        if (asked_to_wait_) abandon(inside_, indices{});
         while (inside_ != base_)
-            abandon(--inside_);
+            abandon(--inside_, indices{});
     }
 
     /// Ends this one. What it was to give back, the one that goes on does.
@@ -105,9 +131,7 @@ class walk {
                 .takes_retry = std::exchange(takes_retry_, false)};
     }
 
-    call& of() noexcept { return call_; }
     outcome_of<R>& outcome() noexcept { return outcome_; }
-    time_point due() const noexcept { return due_; }
 
     /// Whether the function is in the attempt of a policy that runs it again.
     bool in_attempt() const noexcept { return inside_ > outermost_retry; }
@@ -116,16 +140,26 @@ class walk {
     /// Goes in from where it is.
     step go_in() {
         while (inside_ != size) {
-            step then = step::invoke;
-            at(inside_, [&]<std::size_t I> { then = enter<I>(); });
+            const step then = enter(indices{});
             if (then == step::wait) return then;
-            if (then == step::finish) return go_out();
+            if (then == step::finish) return ended();
             if (inside_ == outermost_fork + 1 && base_ <= outermost_fork) return step::fork;
         }
         return step::invoke;
     }
     /// The function has ended as `outcome()` says.
-    step ended() { return go_out(); }
+    step ended() {
+        while (inside_ != base_) {
+            bool counts = false;
+            const verdict v = settle(counts, indices{});
+            if (v.again) {
+                takes_retry_ = counts;
+                return wait_for(v.delay);
+            }
+            leave();
+        }
+        return step::finish;
+    }
     step waited() {
         if (asked_to_wait_) return go_in();
         // The wait was longer than it should be, or is no longer wanted.
@@ -133,7 +167,7 @@ class walk {
         if (std::exchange(takes_retry_, false) && !is_made) call_.give_retry_back();
         if (!is_made) {
             leave();
-            return go_out();
+            return ended();
         }
         return go_in();
     }
@@ -143,19 +177,22 @@ class walk {
     static constexpr std::size_t outermost_retry = Pipeline::parts::outermost_retry;
     static constexpr std::size_t outermost_fork = Pipeline::parts::outermost_fork;
 
-    template <class F>
-    static void at(std::size_t i, F f) {
-        [&]<std::size_t... I>(std::index_sequence<I...>) {
-            static_cast<void>(((I == i && (f.template operator()<I>(), true)) || ...));
-        }(std::make_index_sequence<size>());
-    }
+    // Each acts on one policy, which is known when this runs. Folds and no visitors, of which compilers would make
+    // several functions for each policy of each chain.
+    using indices = std::make_index_sequence<size>;
 
-    /// `finish`: nothing inside of policy I runs.
-    template <std::size_t I>
-    step enter() {
+    /// `finish`: nothing inside of the next policy runs.
+    template <std::size_t... I>
+    step enter(std::index_sequence<I...>) {
         asked_to_wait_ = false;
-        if (hooks<I>().answer(call_, frame<I>(), outcome_)) return step::finish;
-        const admission a = hooks<I>().admit(call_, frame<I>());
+        bool answered = false;
+        static_cast<void>(((I == inside_ &&
+                            (answered = pipeline_.template hooks<I>().answer(call_, at<I>(frames_), outcome_), true)) ||
+                           ...));
+        if (answered) return step::finish;
+        admission a;
+        static_cast<void>(
+            ((I == inside_ && (a = pipeline_.template hooks<I>().admit(call_, at<I>(frames_)), true)) || ...));
         if (a.waits) {
             asked_to_wait_ = true;
             return wait_for(a.retry_after);
@@ -164,33 +201,22 @@ class walk {
             outcome_.refuse(a.reason, a.retry_after);
             return step::finish;
         }
-        ++inside_;
-        if (I == outermost_retry) share_retries();
+        if (inside_++ == outermost_retry) share_retries();
         return step::invoke;
     }
-
-    step go_out() {
-        while (inside_ != base_) {
-            verdict v;
-            bool counts = false;
-            at(inside_ - 1, [&]<std::size_t I> {
-                v = hooks<I>().settle(call_, frame<I>(), outcome_);
-                counts = counts_retries<typename Pipeline::template hooks_of<I>::policy_type>;
-            });
-            if (v.again) {
-                takes_retry_ = counts;
-                return wait_for(v.delay);
-            }
-            leave();
-        }
-        return step::finish;
+    /// By the policy that the call is in the inside of. `counts` whether what it runs again is a retry.
+    template <std::size_t... I>
+    verdict settle(bool& counts, std::index_sequence<I...>) {
+        verdict v;
+        static_cast<void>(((I + 1 == inside_ &&
+                            (v = pipeline_.template hooks<I>().settle(call_, at<I>(frames_), outcome_),
+                             counts = counts_retries<typename Pipeline::template hooks_of<I>::policy_type>, true)) ||
+                           ...));
+        return v;
     }
-    step wait_for(nanos delay) noexcept {
-        due_ = call_.now() + lesser(delay, longest);
-        return step::wait;
-    }
-    void abandon(std::size_t i) noexcept {
-        at(i, [this]<std::size_t I> { hooks<I>().abandon(call_, frame<I>()); });
+    template <std::size_t... I>
+    void abandon(std::size_t i, std::index_sequence<I...>) noexcept {
+        static_cast<void>(((I == i && (pipeline_.template hooks<I>().abandon(call_, at<I>(frames_)), true)) || ...));
     }
     void leave() noexcept {
         --inside_;
@@ -198,23 +224,8 @@ class walk {
         if (inside_ == outermost_retry) call_.retries_left = any_number_of_retries;
     }
 
-    template <std::size_t I>
-    auto& frame() noexcept {
-        return detail::at<I>(frames_);
-    }
-    template <std::size_t I>
-    auto hooks() noexcept {
-        return pipeline_.template hooks<I>();
-    }
-
     Pipeline& pipeline_;
-    call call_;
     typename Pipeline::frames frames_;
-    std::size_t base_ = 0;
-    std::size_t inside_;         ///< of how many policies, counted from the outside in, the call is
-    bool asked_to_wait_ = false; ///< by the policy that it would enter next
-    bool takes_retry_ = false;   ///< once the wait is over
-    time_point due_{};
     outcome_of<R> outcome_;
 };
 

@@ -96,15 +96,16 @@ class sections {
     template <class By>
     bool is_mine_after(By by, std::uint32_t too_late) noexcept {
         std::uint32_t now = state_.load(std::memory_order_relaxed);
-        for (;;) {
+        std::uint32_t next = 0;
+        bool acts = false;
+        do {
             if ((now & too_late) != 0) return false;
             // Stored even if it is what was there: what the caller has done is to be seen by the act.
             const std::uint32_t changed = by(now);
-            const bool acts = may_act(changed);
-            const std::uint32_t next = acts ? changed - wanted + acting : changed;
-            if (state_.compare_exchange_weak(now, next, std::memory_order_acq_rel, std::memory_order_relaxed))
-                return acts;
-        }
+            acts = may_act(changed);
+            next = acts ? changed - wanted + acting : changed;
+        } while (!state_.compare_exchange_weak(now, next, std::memory_order_acq_rel, std::memory_order_relaxed));
+        return acts;
     }
 
     typename Atomics::template atomic<std::uint32_t> state_{opening}; ///< the sections that run, and the bits above

@@ -27,6 +27,8 @@ TEST_CASE("a manual clock shares its time with its copies, also when they outliv
     keel::manual_clock copy = *clock;
     clock->advance(5s);
     CHECK(copy.now() == time_point(5s));
+    CHECK(copy == *clock);
+    CHECK(copy != keel::manual_clock());
     clock.reset();
     copy.advance(1s);
     CHECK(copy.now() == time_point(6s));

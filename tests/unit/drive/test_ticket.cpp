@@ -38,6 +38,8 @@ TEST_CASE("a ticket is a call: admitted when it begins, settled when it is told 
     CHECK(!t.waiting());
     CHECK(t.attempt() == 1);
     CHECK(t.deadline() == keel::no_deadline);
+    CHECK(t.delay() == 0ns);
+    CHECK(t.retry_after() == 0ns);
     CHECK(!t.success());
     CHECK(!t);
     CHECK(!t.waiting());

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
+#include "support/overtaken_atomics.hpp"
+
 #include <keel/sync/sections.hpp>
 
 #include <doctest/doctest.h>
 
+#include <cstdint>
 #include <thread>
 
 // On one thread, and where one waits for another. All interleavings of several are for the race suite.
@@ -24,6 +27,18 @@ struct scene {
     counted_act act{all, acts};
 
     scene() { all.open(); }
+};
+
+/// A thread that is played by another one, until it waits.
+struct played_threads : keel::waiting_atomics {
+    static inline std::uintptr_t player = 1;
+    static inline std::uintptr_t running = player;
+    static inline int waits = 0;
+    static void yield() noexcept {
+        ++waits;
+        running = player;
+    }
+    static std::uintptr_t this_thread() noexcept { return running; }
 };
 
 } // namespace
@@ -73,6 +88,37 @@ TEST_CASE("sections may run within an act of their own thread") {
     });
     CHECK(inside == 1);
     CHECK(s.acts == 0);
+}
+
+TEST_CASE("another thread waits for the end of an act, to begin a section or to close them") {
+    keel::sections<played_threads> all;
+    all.open();
+    played_threads::waits = 0;
+    all.want(false, [&] {
+        played_threads::running = 2;
+        all.enter();
+        CHECK(played_threads::waits == 1);
+        all.leave([] {});
+        played_threads::running = 2;
+        all.close();
+        CHECK(played_threads::waits == 2);
+    });
+    CHECK(played_threads::waits == 2);
+}
+
+TEST_CASE("what another thread changes first is seen, and nothing of it lost") {
+    using overtaken = support::overtaken_atomics<support::exchanges::weak, keel::waiting_atomics>;
+    keel::sections<overtaken> all;
+    all.open();
+    int acts = 0;
+    const auto act = [&] { ++acts; };
+    support::meanwhile = [&] { all.want(false, act); };
+    all.enter();
+    CHECK(acts == 1); // nothing ran yet
+    support::meanwhile = [&] { all.want(true, act); };
+    all.leave(act);
+    CHECK(acts == 2);
+    CHECK(all.was_noted());
 }
 
 TEST_CASE("nothing is done once they are closed, and nothing noted") {

@@ -130,8 +130,8 @@ template <class Course, class F, class Race>
 struct ring {
     std::shared_ptr<Race> of;
 
-    void operator()(boost::system::error_code ended) const {
-        if (!of->begin_ring(ended)) return;
+    void operator()(boost::system::error_code) const {
+        if (!of->begin_ring()) return;
         const extra<Race> here(of);
         const struct ringing {
             Race& it;

@@ -82,8 +82,8 @@ class gate {
                 std::allocator<T>().deallocate(p, n);
         }
         template <class Other>
-        friend bool operator==(const allocator& a, const allocator<Other>& b) noexcept {
-            return a.of_ == b.of_;
+        bool operator==(const allocator<Other>& other) const noexcept {
+            return of_ == other.of_;
         }
 
       private:

@@ -75,8 +75,8 @@ class race {
         alarm_.set(executor, pipeline_.clock(), due, alarm_order::last);
         alarm_.async_wait(ring);
     }
-    /// Whether the alarm has rung and nobody has stopped it, which does not happen from now on.
-    bool begin_ring(boost::system::error_code rung) {
+    /// Whether nobody has stopped the alarm that has ended, which does not happen from now on.
+    bool begin_ring() {
         // It may ring again before the thread that has set it ends what it does then.
         unsigned now = 0;
         while (!ringing_.compare_exchange_weak(now, rings, std::memory_order_acquire)) {
@@ -84,9 +84,7 @@ class race {
             std::this_thread::yield();
             now = 0;
         }
-        if (alarm_.has_rung(rung)) return true;
-        end_ring();
-        return false;
+        return true;
     }
     /// An attempt may have begun since the alarm was set.
     bool is_due() const noexcept { return pipeline_.clock().now() >= due_.load(std::memory_order_relaxed); }
