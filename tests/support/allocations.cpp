@@ -29,6 +29,7 @@ void count(std::size_t n) noexcept {
 
 } // namespace
 
+bool support::counts_allocations() noexcept { return COUNTS_ALLOCATIONS != 0; }
 long support::allocations() noexcept { return all; }
 std::size_t support::largest_allocation() noexcept { return largest.exchange(0); }
 long support::live_blocks() noexcept { return live; }

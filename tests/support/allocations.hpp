@@ -8,6 +8,8 @@
 
 namespace support {
 
+/// Whether they are counted: not under a sanitizer.
+bool counts_allocations() noexcept;
 /// How many blocks there have been so far.
 long allocations() noexcept;
 /// The size of the largest one since this was asked last; 0 if there was none.
