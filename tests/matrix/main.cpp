@@ -81,8 +81,8 @@ int main(int argc, char** argv) {
     const char* wanted = argc > 1 ? argv[1] : nullptr;
     tally t;
     test(matrix::pairs_by_expected(), wanted, t);
-#if KEEL_HAS_EXCEPTIONS
     test(matrix::triples_by_expected(), wanted, t);
+#if KEEL_HAS_EXCEPTIONS
     test(matrix::triples_by_expected_with_context(), wanted, t);
     test(matrix::pairs_by_exception(), wanted, t);
     test(matrix::triples_by_exception(), wanted, t);

@@ -72,7 +72,7 @@ constexpr auto triples_from(std::index_sequence<I...>) {
         return entry_of<Channel, TellsContext, chain[0], chain[1], chain[2]>();
     }(std::integral_constant<std::size_t, First + 4 * I>{})...};
 }
-inline constexpr std::size_t triples_of_each = 75;
+inline constexpr std::size_t triples_of_each = KEEL_HAS_EXCEPTIONS ? 100 : 50;
 
 std::span<const entry> pairs_by_expected();
 std::span<const entry> triples_by_expected();
